@@ -1,0 +1,38 @@
+export {
+  AppError,
+  declaredErrors,
+  defineError,
+  ERROR_CODES,
+  type AppErrorOptions,
+  type ErrorCode,
+  type ErrorSpec,
+} from './app-error.js';
+export { BackgroundLoop, type LoopOptions } from './background-loop.js';
+export { CLOCK, systemClock, type Clock } from './clock.js';
+export {
+  FIRST_USER_FIELD_ID,
+  METADATA_COLUMNS,
+  parseColumnType,
+  SIMPLE_TYPES,
+  type Column,
+  type ColumnType,
+  type SimpleType,
+} from './columns.js';
+export {
+  armFailpoints,
+  failpoint,
+  FAILPOINT_NAMES,
+  type FailpointAction,
+  type FailpointName,
+  type FailpointPlan,
+} from './failpoints.js';
+export {
+  DEPENDENCY_UNAVAILABLE,
+  INTERNAL,
+  NOT_FOUND,
+  PAYLOAD_TOO_LARGE,
+  REQUEST_INVALID,
+  SERVER_BUSY,
+  UNSUPPORTED_MEDIA_TYPE,
+} from './kernel.errors.js';
+export { createLogger, LOGGER, type Logger } from './logger.js';

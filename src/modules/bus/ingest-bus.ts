@@ -1,0 +1,130 @@
+/** Injection token of the `IngestBus` port. */
+export const INGEST_BUS = Symbol('IngestBus');
+
+export type EventOp = 'insert' | 'upsert' | 'delete';
+
+/** How long idempotency keys of a table are remembered at least. */
+export const WINDOW_CLASSES = ['1h', '24h', '7d', '30d'] as const;
+export type WindowClass = (typeof WINDOW_CLASSES)[number];
+
+export interface IngestRecord {
+  /** The record's own idempotency key; absent where the request's key covers it. */
+  readonly key: string | undefined;
+  readonly op: EventOp;
+  /** 128 bits in hex over op, event time and payload as sent, in canonical form. */
+  readonly contentHash: string;
+  /** RFC 3339 in UTC; absent means the time of ingestion. */
+  readonly eventTime: string | undefined;
+  /** JSON text of the payload with the schema's defaults, ready for the body. */
+  readonly payload: string;
+}
+
+/** One client request: all of its records are kept or none is. */
+export interface IngestRequest {
+  readonly tenantId: string;
+  readonly tableId: number;
+  readonly windowClass: WindowClass;
+  readonly schemaVersion: number;
+  /** The catalog epoch that the records were validated at. */
+  readonly catalogEpoch: number;
+  /** The `Idempotency-Key` header; covers the records without a key of their own. */
+  readonly requestKey: string | undefined;
+  /** At least one. */
+  readonly records: readonly IngestRecord[];
+  /** Validates the same records at the current epoch. Rejects with the client's error where they no longer pass. */
+  readonly revalidate: () => Promise<IngestRequest>;
+}
+
+export interface IngestAck {
+  readonly acceptedCount: number;
+  readonly duplicateCount: number;
+  /** Highest token of the request's records, the originals of its duplicates included. */
+  readonly maxVisibilityToken: number;
+}
+
+/** What became of one event. The bus knows only what was accepted; visibility is the catalog's to say. */
+export interface LedgerEntry {
+  readonly visibilityToken: number;
+  readonly batchId: number;
+}
+
+/** What became of one request under an `Idempotency-Key`. */
+export interface RequestLedgerEntry {
+  readonly firstToken: number;
+  readonly lastToken: number;
+  readonly recordCount: number;
+}
+
+export interface ClaimLimits {
+  readonly maxRows: number;
+  readonly maxBytes: number;
+}
+
+/** A batch inside a claim: the payloads of one group commit for one table. */
+export interface ClaimedBatch {
+  readonly batchId: number;
+  readonly tableId: number;
+  readonly schemaVersion: number;
+  /** A record's token is this plus its ordinal. */
+  readonly firstToken: number;
+  readonly lastToken: number;
+  readonly recordCount: number;
+  readonly ingestedAt: Date;
+  /** NDJSON, zstd. A line is `{b: batch id, o: ordinal, op, k: key, e: event time or absent, p: payload}`. */
+  readonly body: Buffer;
+}
+
+/** A lease on the contiguous token range (baseToken, lastToken] of one tenant. */
+export interface Claim {
+  readonly claimId: number;
+  readonly tenantId: string;
+  readonly consumer: string;
+  readonly attempt: number;
+  readonly baseToken: number;
+  readonly lastToken: number;
+  /** In token order. */
+  readonly batches: readonly ClaimedBatch[];
+}
+
+/** A tenant with events above its published token. */
+export interface Backlog {
+  readonly tenantId: string;
+  readonly publishedToken: number;
+  readonly lastToken: number;
+  readonly pendingEvents: number;
+  readonly pendingBytes: number;
+  /** When the oldest pending batch was ingested. */
+  readonly oldestIngestedAt: Date;
+}
+
+/**
+ * The durable log between the API and the coordinator.
+ *
+ * Atomic: an `append` keeps the whole request or nothing. When it resolves the events are durable.
+ * Ordered: tokens of a tenant grow in commit order; a claim returns whole batches in token order, without gaps
+ * in what was acknowledged.
+ * Idempotent: a key is accepted once in its window; `ack`, `nack` and `requeueExpired` may be repeated.
+ * Fenced: `extendLease`, `ack` and `nack` match claim id and attempt; a lost lease answers false and changes nothing.
+ * Not promised: exactly-once delivery. What is delivered again at or below the published token is dropped by the
+ * publisher's compare-and-swap.
+ */
+export interface IngestBus {
+  /** Rejects with IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY_REQUIRED or what `revalidate` rejected with. */
+  append(request: IngestRequest): Promise<IngestAck>;
+  /** Looks keys up in their window. Keys that are not found are absent from the answer. */
+  findRecords(tableId: number, window: WindowClass, keys: readonly string[]): Promise<Map<string, LedgerEntry>>;
+  findRequest(tableId: number, window: WindowClass, requestKey: string): Promise<RequestLedgerEntry | undefined>;
+  /** Tenants with something to publish, oldest first. */
+  backlog(): Promise<Backlog[]>;
+  /** Leases the tenant's oldest unpublished batches: at least one batch, up to the limits. */
+  claim(tenantId: string, consumer: string, limits: ClaimLimits, leaseMs: number): Promise<Claim | undefined>;
+  /** False when the lease is lost. */
+  extendLease(claim: Claim, leaseMs: number): Promise<boolean>;
+  ack(claim: Claim): Promise<boolean>;
+  /** Gives the claim back; its range can be claimed again after `delayMs`. */
+  nack(claim: Claim, delayMs: number, cause: string): Promise<boolean>;
+  /** Frees what consumers held whose lease is over. Answers how many claims that were. */
+  requeueExpired(): Promise<number>;
+  /** Begins the next generation of a window class, or of the bodies. */
+  rotate(windowClass: WindowClass | 'body'): Promise<void>;
+}
