@@ -1,0 +1,14 @@
+import { Tenancy1795000000000 } from './1795000000000-tenancy.js';
+import { Tables1795000000001 } from './1795000000001-tables.js';
+import { IngestBus1795000000002 } from './1795000000002-ingest-bus.js';
+import { Snapshots1795000000003 } from './1795000000003-snapshots.js';
+import { Operations1795000000004 } from './1795000000004-operations.js';
+
+/** In the order in which they are applied. Listed as classes: globs do not survive a build. */
+export const MIGRATIONS = [
+  Tenancy1795000000000,
+  Tables1795000000001,
+  IngestBus1795000000002,
+  Snapshots1795000000003,
+  Operations1795000000004,
+];

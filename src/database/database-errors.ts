@@ -1,0 +1,72 @@
+import { AppError, DEPENDENCY_UNAVAILABLE } from '../kernel/index.js';
+
+/** SQLSTATEs that the rest of the code acts on. They are named here and nowhere else. */
+export const SQLSTATE = {
+  uniqueViolation: '23505',
+  lockNotAvailable: '55P03',
+  deadlock: '40P01',
+  serializationFailure: '40001',
+  /** Raised by the ingest function; see the migration that creates it. */
+  ingestDuplicate: 'TM001',
+  ingestRotated: 'TM002',
+  ingestEpochChanged: 'TM003',
+} as const;
+
+const UNAVAILABLE_CLASSES = ['08', '53', '57P'];
+const UNAVAILABLE_ERRNOS = new Set([
+  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT',
+]);
+const UNAVAILABLE_MESSAGES = [
+  'Connection terminated',
+  'timeout exceeded when trying to connect',
+  'Client has encountered a connection error',
+  'Query read timeout',
+  'Cannot use a pool after calling end',
+];
+
+interface DriverError extends Error {
+  readonly code?: string;
+  readonly constraint?: string;
+  readonly driverError?: DriverError;
+}
+
+function driverErrorOf(error: unknown): DriverError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const wrapped = error as DriverError;
+  return wrapped.driverError ?? wrapped;
+}
+
+/** The SQLSTATE of a failed statement, through TypeORM's wrapping. */
+export function sqlStateOf(error: unknown): string | undefined {
+  return driverErrorOf(error)?.code;
+}
+
+/** The constraint or unique index that a failed statement ran into. */
+export function constraintOf(error: unknown): string | undefined {
+  return driverErrorOf(error)?.constraint;
+}
+
+/** True when the database was away, full or too slow, which says nothing about the statement itself. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  const driverError = driverErrorOf(error);
+  if (driverError === undefined) return false;
+  const code = driverError.code ?? '';
+  if (UNAVAILABLE_ERRNOS.has(code) || code === SQLSTATE.lockNotAvailable || code === '57014') return true;
+  if (UNAVAILABLE_CLASSES.some((prefix) => code.startsWith(prefix)) || code === '25P03') return true;
+  if (driverError instanceof AggregateError) return driverError.errors.some(isDatabaseUnavailable);
+  return UNAVAILABLE_MESSAGES.some((text) => driverError.message.includes(text));
+}
+
+/** Runs `work` and turns "the database is away" into DEPENDENCY_UNAVAILABLE; other errors pass. */
+export async function translateDatabaseError<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof AppError || !isDatabaseUnavailable(error)) throw error;
+    throw new AppError(DEPENDENCY_UNAVAILABLE, 'The database is not available.', {
+      context: { dependency: 'postgres' },
+      retryAfterMs: 1000,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,13 @@
+export { createDataSource, type EntityClass } from './data-source.js';
+export {
+  constraintOf,
+  isDatabaseUnavailable,
+  SQLSTATE,
+  sqlStateOf,
+  translateDatabaseError,
+} from './database-errors.js';
+export { DatabaseModule } from './database.module.js';
+export { applyMigrations, Migrations } from './migrations.js';
+export { DATABASE_URL, Notifications, type Channel } from './notifications.js';
+export { identifier, query, sql, Statement, type SqlExecutor } from './sql.js';
+export { Transactions, type Tx } from './transactions.js';

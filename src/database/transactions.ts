@@ -1,0 +1,27 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { translateDatabaseError } from './database-errors.js';
+
+/** An open transaction. Stores take it as their first argument. */
+export type Tx = EntityManager;
+
+/** Opens transactions. Never open a second one, nor call an object store or an engine, inside one. */
+@Injectable()
+export class Transactions {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+
+  /** READ COMMITTED, read-write. Rejects with an `AppError` where the database is away. */
+  async write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return translateDatabaseError(() => this.dataSource.transaction(work));
+  }
+
+  /** REPEATABLE READ, for answers that must come from one moment. */
+  async read<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return translateDatabaseError(() => this.dataSource.transaction('REPEATABLE READ', work));
+  }
+
+  /** One statement, or several that need not be atomic. `work` is given the pool. */
+  async pooled<T>(work: (pool: Tx) => Promise<T>): Promise<T> {
+    return translateDatabaseError(() => work(this.dataSource.manager));
+  }
+}
