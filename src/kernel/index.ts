@@ -36,3 +36,5 @@ export {
   UNSUPPORTED_MEDIA_TYPE,
 } from './kernel.errors.js';
 export { createLogger, LOGGER, type Logger } from './logger.js';
+export { METRICS, type MetricsRegistry } from './metrics.js';
+export { READINESS_SCOPES, ReadinessRegistry, type ReadinessCheck, type ReadinessScope } from './readiness.js';
