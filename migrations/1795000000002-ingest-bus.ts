@@ -61,8 +61,8 @@ export class IngestBus1795000000002 implements MigrationInterface {
             PARTITION BY LIST (generation)`);
       }
     }
-    await runner.query(CREATE_LEAVES);
     await runner.query(LOCK_KEY);
+    await runner.query(CREATE_LEAVES);
     for (const generation of [0, 1, 2]) {
       for (const className of [...WINDOW_CLASSES, 'body']) {
         await runner.query(`SELECT ingest_create_leaves('${className}', ${generation})`);
@@ -117,36 +117,37 @@ export class IngestBus1795000000002 implements MigrationInterface {
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`DROP TABLE dead_letter, ingest_claim_item, ingest_claim_batch`);
     await runner.query(`DROP FUNCTION ingest_group`);
-    await runner.query(`DROP FUNCTION ingest_lock_key`);
     await runner.query(`DROP FUNCTION ingest_create_leaves`);
+    await runner.query(`DROP FUNCTION ingest_lock_key`);
     await runner.query(`DROP SEQUENCE ingest_batch_id`);
     await runner.query(`DROP TABLE ingest_body, ingest_batch, ingest_event, ingest_generation`);
   }
 }
 
-/** Makes the leaf partitions of one generation. Safe to repeat. */
+/** Makes the leaf partitions of one generation. Safe to repeat. Attaching does not hold up inserts; creating would. */
 const CREATE_LEAVES = `
 CREATE FUNCTION ingest_create_leaves(p_class text, p_generation integer) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-  v_name text;
+  v_parents text[] := CASE p_class WHEN 'body' THEN ARRAY['ingest_body']
+                      ELSE ARRAY['ingest_event_' || p_class, 'ingest_batch_' || p_class] END;
+  v_parent text;
+  v_leaf text;
 BEGIN
-  IF p_class = 'body' THEN
-    v_name := format('ingest_body_%s', p_generation);
-    IF to_regclass(v_name) IS NOT NULL THEN RETURN; END IF;
-    EXECUTE format('CREATE TABLE %I PARTITION OF ingest_body FOR VALUES IN (%s)', v_name, p_generation);
-    EXECUTE format('ALTER TABLE %I ADD PRIMARY KEY (batch_id)', v_name);
-    RETURN;
-  END IF;
-  v_name := format('ingest_event_%s_%s', p_class, p_generation);
-  IF to_regclass(quote_ident(v_name)) IS NOT NULL THEN RETURN; END IF;
-  EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES IN (%s)',
-    v_name, 'ingest_event_' || p_class, p_generation);
-  EXECUTE format('CREATE UNIQUE INDEX %I ON %I (stored_key)', v_name || '_key', v_name);
-  v_name := format('ingest_batch_%s_%s', p_class, p_generation);
-  EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES IN (%s)',
-    v_name, 'ingest_batch_' || p_class, p_generation);
-  EXECUTE format('ALTER TABLE %I ADD PRIMARY KEY (batch_id)', v_name);
-  EXECUTE format('CREATE INDEX %I ON %I (tenant_id, last_token)', v_name || '_token', v_name);
+  PERFORM pg_advisory_xact_lock(1413698373, 100 + ingest_lock_key(p_class));
+  FOREACH v_parent IN ARRAY v_parents LOOP
+    v_leaf := v_parent || '_' || p_generation;
+    CONTINUE WHEN to_regclass(quote_ident(v_leaf)) IS NOT NULL;
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING STORAGE INCLUDING DEFAULTS)', v_leaf, v_parent);
+    IF v_parent LIKE 'ingest_event%' THEN
+      EXECUTE format('CREATE UNIQUE INDEX %I ON %I (stored_key)', v_leaf || '_key', v_leaf);
+    ELSE
+      EXECUTE format('ALTER TABLE %I ADD PRIMARY KEY (batch_id)', v_leaf);
+    END IF;
+    IF v_parent LIKE 'ingest_batch%' THEN
+      EXECUTE format('CREATE INDEX %I ON %I (tenant_id, last_token)', v_leaf || '_token', v_leaf);
+    END IF;
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES IN (%s)', v_parent, v_leaf, p_generation);
+  END LOOP;
 END $$`;
 
 /** The second half of the advisory lock (1413698373, this) that guards a class's generation number. */

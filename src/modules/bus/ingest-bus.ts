@@ -1,3 +1,5 @@
+import type { Tx } from '../../database/index.js';
+
 /** Injection token of the `IngestBus` port. */
 export const INGEST_BUS = Symbol('IngestBus');
 
@@ -93,8 +95,8 @@ export interface Backlog {
   readonly lastToken: number;
   readonly pendingEvents: number;
   readonly pendingBytes: number;
-  /** When the oldest pending batch was ingested. */
-  readonly oldestIngestedAt: Date;
+  /** Milliseconds since the oldest pending batch was ingested, by the bus's clock. */
+  readonly oldestAgeMs: number;
 }
 
 /**
@@ -114,12 +116,18 @@ export interface IngestBus {
   /** Looks keys up in their window. Keys that are not found are absent from the answer. */
   findRecords(tableId: number, window: WindowClass, keys: readonly string[]): Promise<Map<string, LedgerEntry>>;
   findRequest(tableId: number, window: WindowClass, requestKey: string): Promise<RequestLedgerEntry | undefined>;
-  /** Tenants with something to publish, oldest first. */
+  /** Tenants whose oldest unpublished batch could be claimed now, the longest waiting first. */
   backlog(): Promise<Backlog[]>;
   /** Leases the tenant's oldest unpublished batches: at least one batch, up to the limits. */
   claim(tenantId: string, consumer: string, limits: ClaimLimits, leaseMs: number): Promise<Claim | undefined>;
   /** False when the lease is lost. */
   extendLease(claim: Claim, leaseMs: number): Promise<boolean>;
+  /**
+   * Called inside the publication's transaction; false refuses the publication. A bus that lives in the catalog's
+   * database checks and settles the claim here, so that it is acked with the publication or not at all.
+   */
+  fence(tx: Tx, claim: Claim): Promise<boolean>;
+  /** Called after the publication. False when the claim was not this consumer's any more. */
   ack(claim: Claim): Promise<boolean>;
   /** Gives the claim back; its range can be claimed again after `delayMs`. */
   nack(claim: Claim, delayMs: number, cause: string): Promise<boolean>;

@@ -1,0 +1,190 @@
+import { AppError, SERVER_BUSY } from '../../kernel/index.js';
+import { failpoint } from '../../kernel/index.js';
+import { SQLSTATE, sqlStateOf, translateDatabaseError, type SqlExecutor } from '../../database/index.js';
+import type { BatchIds } from './batch-ids.js';
+import { encodeBody } from './body.js';
+import { IDEMPOTENCY_KEY_REUSED } from './bus.errors.js';
+import type { PendingRequest } from './group-commit.js';
+import type { IngestRequest } from './ingest-bus.js';
+import {
+  judge,
+  unitsOf,
+  type GroupPlan,
+  type JudgedRequest,
+  type LedgerRow,
+  type PlannedBatch,
+  type Verdict,
+} from './judgement.js';
+import { findLedgerRows } from './sql/find-ledger-rows.js';
+import { ingestGroup } from './sql/ingest-group.js';
+
+/** Each round finds at least one committed key or one newer epoch, so many rounds mean a storm, not progress. */
+const MAX_ROUNDS = 100;
+
+/** Repeats are looked for before the call, too, for this many groups after one that met a repeat. */
+const READ_FIRST_GROUPS = 16;
+
+/**
+ * Commits groups of one process: judges, calls the ingest function, and where it raises finds out why and judges
+ * again, until every request of the group is answered.
+ */
+export class GroupCommitter {
+  private readFirst = 0;
+
+  constructor(
+    private readonly executor: SqlExecutor,
+    private readonly batchIds: BatchIds,
+  ) {}
+
+  /** Settles every request of the group. Never rejects. */
+  async commit(group: PendingRequest[]): Promise<void> {
+    let open = group;
+    try {
+      const ledger = new Map<string, LedgerRow>();
+      if (this.readFirst > 0) {
+        this.readFirst -= 1;
+        await this.read(open, ledger);
+      }
+      for (let round = 0; open.length > 0; round++) {
+        if (round === MAX_ROUNDS) throw new AppError(SERVER_BUSY, 'Too many writes met the same keys.', { retryAfterMs: 1000 });
+        open = await this.atOneEpoch(open);
+        open = await this.round(open, ledger);
+      }
+    } catch (error) {
+      for (const pending of open) pending.reject(error);
+    }
+  }
+
+  /** One judgement and one call. Answers the requests that are still open. */
+  private async round(group: PendingRequest[], ledger: Map<string, LedgerRow>): Promise<PendingRequest[]> {
+    const first = group[0]?.request;
+    if (first === undefined) return [];
+    const { verdicts, plan } = judge(group, ledger);
+    const open = settleWithoutCall(group, verdicts);
+    if (open.length === 0) return [];
+    try {
+      const firstTokens = await this.call(first, plan);
+      await failpoint('ingest.committed');
+      open.forEach(({ pending, verdict }) => settle(pending, verdict, firstTokens));
+      return [];
+    } catch (error) {
+      const state = sqlStateOf(error);
+      const remaining = open.map(({ pending }) => pending);
+      if (state === SQLSTATE.ingestDuplicate || state === SQLSTATE.ingestRotated) {
+        this.readFirst = READ_FIRST_GROUPS;
+        await this.read(remaining, ledger);
+        return remaining;
+      }
+      if (state === SQLSTATE.ingestEpochChanged) return revalidateAll(remaining);
+      for (const pending of remaining) pending.reject(error);
+      return [];
+    }
+  }
+
+  /** Answers the first token of each batch. */
+  private async call(first: IngestRequest, plan: GroupPlan): Promise<Map<PlannedBatch, number>> {
+    return translateDatabaseError(async () => {
+      const batchIds = await this.batchIds.take(plan.batches.length);
+      const bodies = plan.batches.map((batch, index) => encodeBody(batchIds[index] ?? 0, batch.lines));
+      let last = await ingestGroup(this.executor, {
+        tenantId: first.tenantId,
+        catalogEpoch: first.catalogEpoch,
+        windowClass: first.windowClass,
+        plan,
+        batchIds,
+        bodies,
+      });
+      const firstTokens = new Map<PlannedBatch, number>();
+      for (const batch of plan.batches) {
+        firstTokens.set(batch, last + 1);
+        last += batch.records;
+      }
+      return firstTokens;
+    });
+  }
+
+  private async read(group: readonly JudgedRequest[], ledger: Map<string, LedgerRow>): Promise<void> {
+    const windowClass = group[0]?.request.windowClass;
+    if (windowClass === undefined) return;
+    const keys = [...new Set(group.flatMap(({ units }) => units.map((unit) => unit.storedKey)))];
+    const rows = await translateDatabaseError(() => findLedgerRows(this.executor, windowClass, keys));
+    for (const row of rows) ledger.set(row.stored_key, { contentHash: row.content_hash, token: row.token });
+  }
+
+  /** Validates those again that were validated at an older epoch than the newest of the group. */
+  private async atOneEpoch(group: PendingRequest[]): Promise<PendingRequest[]> {
+    let open = group;
+    for (;;) {
+      const newest = Math.max(...open.map(({ request }) => request.catalogEpoch));
+      const stale = open.filter(({ request }) => request.catalogEpoch < newest);
+      if (stale.length === 0) return open;
+      const fresh = new Map((await revalidateAll(stale)).map((pending) => [pending.resolve, pending]));
+      const next = open.flatMap((pending) =>
+        stale.includes(pending) ? (fresh.get(pending.resolve) ?? []) : [pending],
+      );
+      if (next.some(({ request, resolve }) => fresh.has(resolve) && request.catalogEpoch < newest)) {
+        throw new AppError(SERVER_BUSY, 'The tables are being changed.', { retryAfterMs: 1000 });
+      }
+      open = next;
+    }
+  }
+}
+
+/** Answers refused requests and those that are duplicates of committed rows only. Answers the others. */
+function settleWithoutCall(
+  group: readonly PendingRequest[],
+  verdicts: readonly Verdict[],
+): { pending: PendingRequest; verdict: Verdict & { kind: 'kept' } }[] {
+  const open: { pending: PendingRequest; verdict: Verdict & { kind: 'kept' } }[] = [];
+  group.forEach((pending, index) => {
+    const verdict = verdicts[index];
+    if (verdict === undefined) return;
+    if (verdict.kind === 'refused') pending.reject(reusedKey(verdict));
+    else if (verdict.tokens.every((source) => 'token' in source)) settle(pending, verdict, new Map());
+    else open.push({ pending, verdict });
+  });
+  return open;
+}
+
+function settle(
+  pending: PendingRequest,
+  verdict: Verdict & { kind: 'kept' },
+  firstTokens: ReadonlyMap<PlannedBatch, number>,
+): void {
+  let max = 0;
+  for (const source of verdict.tokens) {
+    const token = 'token' in source ? source.token : (firstTokens.get(source.batch) ?? 0) + source.ordinal;
+    if (token > max) max = token;
+  }
+  pending.resolve({
+    acceptedCount: verdict.acceptedCount,
+    duplicateCount: verdict.duplicateCount,
+    maxVisibilityToken: max,
+  });
+}
+
+function reusedKey(verdict: Verdict & { kind: 'refused' }): AppError {
+  const where = verdict.position === undefined ? 'The Idempotency-Key' : `The key of record ${verdict.position}`;
+  return new AppError(IDEMPOTENCY_KEY_REUSED, `${where} was used for other content: "${verdict.key}".`, {
+    context: {
+      idempotency_key: verdict.key,
+      ...(verdict.position !== undefined && { record: verdict.position, path: `$.records[${verdict.position}]` }),
+    },
+  });
+}
+
+/** Those that no longer pass are told so; the others are answered as they are now. */
+async function revalidateAll(group: readonly PendingRequest[]): Promise<PendingRequest[]> {
+  const renewed = await Promise.all(
+    group.map(async (pending) => {
+      try {
+        const request = await pending.request.revalidate();
+        return { ...pending, request, units: unitsOf(request) };
+      } catch (error) {
+        pending.reject(error);
+        return undefined;
+      }
+    }),
+  );
+  return renewed.filter((pending) => pending !== undefined);
+}

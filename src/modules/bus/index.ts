@@ -1,0 +1,18 @@
+export { BusModule } from './bus.module.js';
+export { IDEMPOTENCY_KEY_REUSED } from './bus.errors.js';
+export {
+  INGEST_BUS,
+  WINDOW_CLASSES,
+  type Backlog,
+  type Claim,
+  type ClaimedBatch,
+  type ClaimLimits,
+  type EventOp,
+  type IngestAck,
+  type IngestBus,
+  type IngestRecord,
+  type IngestRequest,
+  type LedgerEntry,
+  type RequestLedgerEntry,
+  type WindowClass,
+} from './ingest-bus.js';

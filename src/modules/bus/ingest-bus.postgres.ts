@@ -1,0 +1,154 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Transactions, type Tx } from '../../database/index.js';
+import { BatchIds } from './batch-ids.js';
+import { assertContiguous, cutToLimits } from './claim-assembly.js';
+import { GroupCommitter } from './commit-group.js';
+import { GroupCommit } from './group-commit.js';
+import type {
+  Backlog,
+  Claim,
+  ClaimLimits,
+  IngestAck,
+  IngestBus,
+  IngestRequest,
+  LedgerEntry,
+  RequestLedgerEntry,
+  WindowClass,
+} from './ingest-bus.js';
+import { readBacklog } from './sql/backlog.js';
+import { readBodies, readHeaders, readRange, takeLease, writeClaimItems } from './sql/claim.js';
+import { findLedgerRows } from './sql/find-ledger-rows.js';
+import { extendLease, giveLeaseBack, requeueExpired, settleLease } from './sql/lease.js';
+import { createNextLeaves, raiseGeneration } from './sql/rotate.js';
+import { storedKey } from './stored-key.js';
+
+/** Batches of one claim at most; more only make the lists long. */
+const MAX_BATCHES = 2_000;
+
+/** The bus in Postgres: ledger, headers and bodies in partitioned tables, claims as rows with leases. */
+@Injectable()
+export class PostgresIngestBus implements IngestBus {
+  private readonly groups: GroupCommit;
+
+  constructor(
+    @Inject(DataSource) dataSource: DataSource,
+    @Inject(Transactions) private readonly transactions: Transactions,
+  ) {
+    const committer = new GroupCommitter(dataSource, new BatchIds(dataSource));
+    this.groups = new GroupCommit((group) => committer.commit(group));
+  }
+
+  append(request: IngestRequest): Promise<IngestAck> {
+    return this.groups.submit(request);
+  }
+
+  async findRecords(
+    tableId: number,
+    window: WindowClass,
+    keys: readonly string[],
+  ): Promise<Map<string, LedgerEntry>> {
+    const byStoredKey = new Map(keys.map((key) => [storedKey(tableId, 'record', key), key]));
+    const rows = await this.transactions.pooled((pool) => findLedgerRows(pool, window, [...byStoredKey.keys()]));
+    return new Map(
+      rows.map((row) => [
+        byStoredKey.get(row.stored_key) ?? '',
+        { visibilityToken: row.token, batchId: row.batch_id },
+      ]),
+    );
+  }
+
+  async findRequest(
+    tableId: number,
+    window: WindowClass,
+    requestKey: string,
+  ): Promise<RequestLedgerEntry | undefined> {
+    const key = storedKey(tableId, 'request', requestKey);
+    const [row] = await this.transactions.pooled((pool) => findLedgerRows(pool, window, [key]));
+    return (
+      row && { firstToken: row.token, lastToken: row.token + row.record_count - 1, recordCount: row.record_count }
+    );
+  }
+
+  async backlog(): Promise<Backlog[]> {
+    const rows = await this.transactions.pooled((pool) => readBacklog(pool));
+    return rows.map((row) => ({
+      tenantId: row.tenant_id,
+      publishedToken: row.published_token,
+      lastToken: row.last_token,
+      pendingEvents: row.pending_events,
+      pendingBytes: row.pending_bytes,
+      oldestAgeMs: row.oldest_age_ms,
+    }));
+  }
+
+  async claim(
+    tenantId: string,
+    consumer: string,
+    limits: ClaimLimits,
+    leaseMs: number,
+  ): Promise<Claim | undefined> {
+    const leased = await this.transactions.write(async (tx) => {
+      const range = await readRange(tx, tenantId);
+      if (range === undefined || range.clock <= range.base) return undefined;
+      const headers = cutToLimits(await readHeaders(tx, tenantId, range, MAX_BATCHES), limits);
+      const last = headers.at(-1)?.last_token;
+      if (last === undefined) throw new Error(`tenant ${tenantId} has tokens above ${range.base} but no batches`);
+      assertContiguous(range.base, headers);
+      const row = await takeLease(tx, { tenantId, consumer, base: range.base, last, leaseMs });
+      if (row === undefined) return undefined;
+      await writeClaimItems(tx, row.claim_id, headers);
+      return { row, headers };
+    });
+    if (leased === undefined) return undefined;
+    const { row, headers } = leased;
+    const bodies = await this.transactions.pooled((pool) => readBodies(pool, headers));
+    return {
+      claimId: row.claim_id,
+      tenantId,
+      consumer,
+      attempt: row.attempt,
+      baseToken: row.base_token,
+      lastToken: row.last_token,
+      batches: headers.map((header) => {
+        const body = bodies.get(header.batch_id);
+        if (body === undefined) throw new Error(`batch ${header.batch_id} of tenant ${tenantId} has no body`);
+        return {
+          batchId: header.batch_id,
+          tableId: header.table_id,
+          schemaVersion: header.schema_version,
+          firstToken: header.first_token,
+          lastToken: header.last_token,
+          recordCount: header.record_count,
+          ingestedAt: header.ingested_at,
+          body,
+        };
+      }),
+    };
+  }
+
+  extendLease(claim: Claim, leaseMs: number): Promise<boolean> {
+    return this.transactions.pooled((pool) => extendLease(pool, claim, leaseMs));
+  }
+
+  fence(tx: Tx, claim: Claim): Promise<boolean> {
+    return settleLease(tx, claim);
+  }
+
+  ack(claim: Claim): Promise<boolean> {
+    return this.transactions.pooled((pool) => settleLease(pool, claim));
+  }
+
+  nack(claim: Claim, delayMs: number, cause: string): Promise<boolean> {
+    return this.transactions.pooled((pool) => giveLeaseBack(pool, claim, delayMs, cause));
+  }
+
+  requeueExpired(): Promise<number> {
+    return this.transactions.pooled((pool) => requeueExpired(pool));
+  }
+
+  async rotate(className: WindowClass | 'body'): Promise<void> {
+    await this.transactions.write((tx) => createNextLeaves(tx, className));
+    await this.transactions.write((tx) => raiseGeneration(tx, className));
+  }
+}

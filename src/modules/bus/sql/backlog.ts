@@ -1,0 +1,32 @@
+import { query, sql, type SqlExecutor } from '../../../database/index.js';
+
+export interface BacklogRow {
+  readonly tenant_id: string;
+  readonly published_token: number;
+  readonly last_token: number;
+  readonly pending_events: number;
+  readonly pending_bytes: number;
+  readonly oldest_age_ms: number;
+}
+
+/** Tenants with a clock above their head and nobody at work on them. Takes no locks. */
+export async function readBacklog(executor: SqlExecutor): Promise<BacklogRow[]> {
+  return query<BacklogRow>(
+    executor,
+    sql`SELECT c.tenant_id, h.published_token, c.last_token, p.events AS pending_events, p.bytes AS pending_bytes,
+               greatest(0, extract(epoch FROM clock_timestamp() - p.oldest) * 1000)::float8 AS oldest_age_ms
+        FROM tenant_clock c
+        JOIN tenant_head h USING (tenant_id)
+        CROSS JOIN LATERAL (
+          SELECT sum(b.record_count)::bigint AS events, sum(b.body_bytes)::bigint AS bytes, min(b.ingested_at) AS oldest
+          FROM ingest_batch b WHERE b.tenant_id = c.tenant_id AND b.last_token > h.published_token
+        ) p
+        WHERE c.last_token > h.published_token AND p.events IS NOT NULL
+          AND NOT EXISTS (
+            SELECT FROM ingest_claim_batch k
+            WHERE k.tenant_id = c.tenant_id
+              AND ((k.state = 'live' AND k.lease_until >= clock_timestamp())
+                OR (k.state = 'waiting' AND k.next_attempt_at > clock_timestamp())))
+        ORDER BY p.oldest`,
+  );
+}

@@ -1,0 +1,98 @@
+import { query, sql, type Tx } from '../../../database/index.js';
+
+export interface ClaimRow {
+  readonly claim_id: number;
+  readonly base_token: number;
+  readonly last_token: number;
+  readonly attempt: number;
+}
+
+export interface HeaderRow {
+  readonly batch_id: number;
+  readonly table_id: number;
+  readonly schema_version: number;
+  readonly first_token: number;
+  readonly last_token: number;
+  readonly record_count: number;
+  readonly body_bytes: number;
+  readonly body_generation: number;
+  readonly ingested_at: Date;
+}
+
+/** The tenant's watermark and clock, in one statement. Takes no locks. */
+export async function readRange(tx: Tx, tenantId: string): Promise<{ base: number; clock: number } | undefined> {
+  const rows = await query<{ base: number; clock: number }>(
+    tx,
+    sql`SELECT h.published_token AS base, c.last_token AS clock
+        FROM tenant_head h JOIN tenant_clock c USING (tenant_id) WHERE h.tenant_id = ${tenantId}`,
+  );
+  return rows[0];
+}
+
+/**
+ * Batch headers in (base, clock], oldest first, at most `limit`. Run it after `readRange`, in a later statement:
+ * only then is every batch at or below the clock that was read in sight.
+ */
+export async function readHeaders(
+  tx: Tx,
+  tenantId: string,
+  range: { base: number; clock: number },
+  limit: number,
+): Promise<HeaderRow[]> {
+  return query<HeaderRow>(
+    tx,
+    sql`SELECT batch_id, table_id, schema_version, first_token, last_token, record_count, body_bytes,
+               body_generation, ingested_at
+        FROM ingest_batch
+        WHERE tenant_id = ${tenantId} AND last_token > ${range.base} AND last_token <= ${range.clock}
+        ORDER BY last_token LIMIT ${limit}`,
+  );
+}
+
+/**
+ * Takes the lease on (base, last], where nobody holds one: a new claim, or the tenant's open one with its attempts
+ * counted on. Locks the claim row; answers nothing where another consumer holds it or its pause is not over.
+ */
+export async function takeLease(
+  tx: Tx,
+  lease: { tenantId: string; consumer: string; base: number; last: number; leaseMs: number },
+): Promise<ClaimRow | undefined> {
+  const { tenantId, consumer, base, last, leaseMs } = lease;
+  const until = sql`clock_timestamp() + ${leaseMs} * interval '1 millisecond'`;
+  const [row] = await query<ClaimRow>(
+    tx,
+    sql`INSERT INTO ingest_claim_batch AS c (tenant_id, consumer, base_token, last_token, lease_until)
+        VALUES (${tenantId}, ${consumer}, ${base}, ${last}, ${until})
+        ON CONFLICT (tenant_id) WHERE state <> 'acked' DO UPDATE
+          SET consumer = excluded.consumer, base_token = excluded.base_token, last_token = excluded.last_token,
+              lease_until = excluded.lease_until, claimed_at = clock_timestamp(), state = 'live',
+              next_attempt_at = NULL,
+              attempt = CASE WHEN c.base_token = excluded.base_token THEN c.attempt + 1 ELSE 1 END
+          WHERE (c.state = 'live' AND c.lease_until < clock_timestamp())
+             OR (c.state = 'waiting' AND c.next_attempt_at <= clock_timestamp())
+        RETURNING claim_id, base_token, last_token, attempt`,
+  );
+  return row;
+}
+
+/** What the claim holds by table, in place of what an earlier attempt held. */
+export async function writeClaimItems(tx: Tx, claimId: number, headers: readonly HeaderRow[]): Promise<void> {
+  await tx.query(`DELETE FROM ingest_claim_item WHERE claim_id = $1`, [claimId]);
+  await tx.query(
+    `INSERT INTO ingest_claim_item (claim_id, table_id, events, bytes)
+     SELECT $1, table_id, sum(events), sum(bytes)
+     FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS i (table_id, events, bytes) GROUP BY table_id`,
+    [claimId, headers.map((h) => h.table_id), headers.map((h) => h.record_count), headers.map((h) => h.body_bytes)],
+  );
+}
+
+/** The bodies of the given batches, by batch id. */
+export async function readBodies(pool: Tx, headers: readonly HeaderRow[]): Promise<Map<number, Buffer>> {
+  const rows = await query<{ batch_id: number; body: Buffer }>(
+    pool,
+    sql`SELECT batch_id, body FROM ingest_body
+        WHERE generation = ANY (${[...new Set(headers.map((h) => h.body_generation))]}::int[])
+          AND batch_id = ANY (${headers.map((h) => h.batch_id)}::bigint[])`,
+  );
+  return new Map(rows.map((row) => [row.batch_id, row.body]));
+}

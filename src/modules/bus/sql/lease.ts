@@ -1,0 +1,56 @@
+import { query, sql, type SqlExecutor } from '../../../database/index.js';
+
+export interface LeaseId {
+  readonly claimId: number;
+  readonly attempt: number;
+}
+
+/** Each of these locks the one claim row, and changes nothing where claim id and attempt are not the live ones. */
+
+export async function extendLease(executor: SqlExecutor, lease: LeaseId, leaseMs: number): Promise<boolean> {
+  const rows = await query(
+    executor,
+    sql`UPDATE ingest_claim_batch SET lease_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
+        WHERE claim_id = ${lease.claimId} AND attempt = ${lease.attempt} AND state = 'live' RETURNING claim_id`,
+  );
+  return rows.length === 1;
+}
+
+/** Answers true for a claim that this attempt has settled already. */
+export async function settleLease(executor: SqlExecutor, lease: LeaseId): Promise<boolean> {
+  const rows = await query(
+    executor,
+    sql`UPDATE ingest_claim_batch SET state = 'acked'
+        WHERE claim_id = ${lease.claimId} AND attempt = ${lease.attempt} AND state IN ('live', 'acked')
+        RETURNING claim_id`,
+  );
+  return rows.length === 1;
+}
+
+export async function giveLeaseBack(
+  executor: SqlExecutor,
+  lease: LeaseId,
+  delayMs: number,
+  cause: string,
+): Promise<boolean> {
+  const rows = await query(
+    executor,
+    sql`UPDATE ingest_claim_batch
+        SET state = 'waiting', last_error = ${cause},
+            next_attempt_at = clock_timestamp() + ${delayMs} * interval '1 millisecond'
+        WHERE claim_id = ${lease.claimId} AND attempt = ${lease.attempt} AND state = 'live' RETURNING claim_id`,
+  );
+  return rows.length === 1;
+}
+
+/** Skips what another process is looking at. */
+export async function requeueExpired(executor: SqlExecutor): Promise<number> {
+  const rows = await query(
+    executor,
+    sql`UPDATE ingest_claim_batch SET state = 'waiting', next_attempt_at = clock_timestamp(), last_error = 'lease expired'
+        WHERE claim_id IN (SELECT claim_id FROM ingest_claim_batch
+                           WHERE state = 'live' AND lease_until < clock_timestamp() FOR UPDATE SKIP LOCKED)
+        RETURNING claim_id`,
+  );
+  return rows.length;
+}
