@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { faultOf } from './duckdb-faults.js';
+import { type ChildSetup, FaultError, type FromChild, type ToChild } from './protocol.js';
+
+/** What a kind of child does. One request at a time. */
+export interface ChildWork {
+  handle(body: unknown): Promise<unknown>;
+  /** Ends the request under way soon, with an error. */
+  cancel(): void;
+}
+
+/** Runs a child until its parent goes away. `open` is given what the parent said at the start. */
+export async function serve(open: (setup: ChildSetup) => Promise<ChildWork>): Promise<void> {
+  process.on('disconnect', die);
+  if (!process.connected) die();
+  const work = await open(JSON.parse(process.argv[2] ?? '{}') as ChildSetup);
+  let current = 0;
+  process.on('message', (message: ToChild) => {
+    if (message.kind === 'cancel') {
+      if (message.id === current) work.cancel();
+      return;
+    }
+    current = message.id;
+    void answer(work, message.id, message.body).then((reply) => {
+      current = 0;
+      send(reply);
+    });
+  });
+  send({ kind: 'ready', addressSpaceBytes: addressSpaceBytes(), limited: isLimited() });
+}
+
+async function answer(work: ChildWork, id: number, body: unknown): Promise<FromChild> {
+  try {
+    return { kind: 'answer', id, body: await work.handle(body) };
+  } catch (error) {
+    return { kind: 'fault', id, fault: error instanceof FaultError ? error.fault : faultOf(error) };
+  }
+}
+
+function send(message: FromChild): void {
+  process.send?.(message, undefined, undefined, (error) => {
+    if (error !== null) die();
+  });
+}
+
+/** At once: DuckDB's threads may be busy, and nothing here is worth flushing. */
+function die(): never {
+  process.kill(process.pid, 'SIGKILL');
+  process.exit(1);
+}
+
+function addressSpaceBytes(): number | null {
+  const kib = /^VmSize:\s+(\d+) kB$/m.exec(readProc('/proc/self/status'))?.[1];
+  return kib === undefined ? null : Number(kib) * 1024;
+}
+
+function isLimited(): boolean {
+  return /^Max address space\s+\d+/m.test(readProc('/proc/self/limits'));
+}
+
+function readProc(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

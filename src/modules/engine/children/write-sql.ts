@@ -1,0 +1,68 @@
+import { type Column, METADATA_COLUMNS } from '../../../kernel/columns.js';
+import type { WriteInput, WriteJob } from '../write-engine.js';
+import { duckdbType, quoteName, quoteText } from './column-sql.js';
+
+/** Temporary table of the job's batches: `b`, `first_token`, `ingested_at`. */
+export const BATCHES_TABLE = 'tidemark_batches';
+
+/** Longest line that is tried first. Reading reserves twice this much memory. */
+export const USUAL_OBJECT_BYTES = 16 * 1024 * 1024;
+export const MAX_OBJECT_BYTES = 96 * 1024 * 1024;
+
+/** The statement that writes the job's file. It answers one row of `RETURN_STATS`. */
+export function copyStatement(job: WriteJob, maxObjectBytes: number): string {
+  const all = [...METADATA_COLUMNS, ...job.columns];
+  const sources = job.inputs.map((input) => selectOf(input, job.columns, maxObjectBytes));
+  const sortBy = (job.sortBy.length > 0 ? job.sortBy : ['_event_time']).filter(
+    (name) => name !== '_visibility_token',
+  );
+  const known = new Set(all.map((column) => column.name));
+  for (const name of sortBy) if (!known.has(name)) throw new Error(`there is no column ${name} to sort by`);
+  const order = [...sortBy, '_visibility_token'].map(quoteName).join(', ');
+  const fieldIds = all.map((column) => `${quoteName(column.name)}: ${fieldId(column)}`).join(', ');
+  return (
+    `COPY (${sources.join(' UNION ALL ')} ORDER BY ${order}) TO ${quoteText(job.output)} ` +
+    `(FORMAT parquet, COMPRESSION zstd, FIELD_IDS {${fieldIds}}, RETURN_STATS true)`
+  );
+}
+
+function selectOf(input: WriteInput, columns: readonly Column[], maxObjectBytes: number): string {
+  const byId = new Map(input.columns.map((column) => [column.id, column]));
+  const values = columns.map(
+    (column) => `${valueOf(column, byId.get(column.id))} AS ${quoteName(column.name)}`,
+  );
+  const read = [
+    "b: 'BIGINT'",
+    "o: 'INTEGER'",
+    "k: 'VARCHAR'",
+    "e: 'TIMESTAMPTZ'",
+    ...(input.columns.length > 0 ? [`p: ${quoteText(payloadType(input.columns))}`] : []),
+  ];
+  return (
+    'SELECT t.first_token + d.o AS _visibility_token, coalesce(d.e, t.ingested_at) AS _event_time, ' +
+    `t.ingested_at AS _ingested_at, d.k AS _idempotency_key${values.map((value) => `, ${value}`).join('')} ` +
+    `FROM read_json(${quoteText(input.bodyFile)}, format = 'newline_delimited', compression = 'zstd', ` +
+    `maximum_object_size = ${maxObjectBytes}, columns = {${read.join(', ')}}) d ` +
+    `LEFT JOIN ${BATCHES_TABLE} t ON d.b = t.b`
+  );
+}
+
+function valueOf(column: Column, source: Column | undefined): string {
+  const type = duckdbType(column);
+  if (source === undefined) return `CAST(NULL AS ${type})`;
+  return `CAST(d.p.${quoteName(source.name)} AS ${type})`;
+}
+
+/** JSON columns arrive as strings that hold their text: read as such, and checked by the cast to JSON. */
+function payloadType(columns: readonly Column[]): string {
+  const fields = columns.map((column) => {
+    const type = duckdbType(column);
+    return `${quoteName(column.name)} ${type === 'JSON' ? 'VARCHAR' : type}`;
+  });
+  return `STRUCT(${fields.join(', ')})`;
+}
+
+function fieldId(column: Column): number {
+  if (!Number.isSafeInteger(column.id)) throw new Error(`the column ${column.name} has no field id`);
+  return column.id;
+}

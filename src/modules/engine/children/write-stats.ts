@@ -1,0 +1,64 @@
+import { type Column, METADATA_COLUMNS, parseColumnType } from '../../../kernel/columns.js';
+import type { ColumnStats } from '../write-engine.js';
+import { quoteName } from './column-sql.js';
+
+/** One column of `RETURN_STATS`: names such as `min`, `max`, `null_count`, `has_nan`. */
+export type RawStats = ReadonlyMap<string, string>;
+
+/** Statistics by field id. `raw` has DuckDB's keys, which are quoted names. */
+export function columnStatsOf(
+  columns: readonly Column[],
+  raw: ReadonlyMap<string, RawStats>,
+): Record<string, ColumnStats> {
+  const stats: Record<string, ColumnStats> = {};
+  for (const column of [...METADATA_COLUMNS, ...columns]) {
+    const found = raw.get(quoteName(column.name));
+    if (found === undefined) continue;
+    stats[String(column.id)] = statsOf(column, found);
+  }
+  return stats;
+}
+
+function statsOf(column: Column, raw: RawStats): ColumnStats {
+  const kind = parseColumnType(column.type)?.kind;
+  const nan = raw.get('has_nan');
+  const hasNan = nan === 'true';
+  return {
+    ...boundsOf(kind, raw.get('min'), raw.get('max')),
+    nullCount: Number(raw.get('null_count') ?? 0),
+    ...((kind === 'float' || kind === 'double') && { nanCount: hasNan ? 1 : 0 }),
+  };
+}
+
+function boundsOf(
+  kind: string | undefined,
+  min: string | undefined,
+  max: string | undefined,
+): { min: string | null; max: string | null } {
+  if (min === undefined || max === undefined || kind === 'json') return { min: null, max: null };
+  switch (kind) {
+    case 'boolean':
+      return { min: min === '1' ? 'true' : 'false', max: max === '1' ? 'true' : 'false' };
+    case 'date':
+    case 'timestamp':
+    case 'timestamptz':
+      return { min: isoTime(min), max: isoTime(max) };
+    default:
+      return { min, max };
+  }
+}
+
+/**
+ * DuckDB's text of a date or time (`2024-01-01 00:00:00.5+00`) in RFC 3339 with microseconds.
+ * Null when it has no such form, such as infinity.
+ */
+export function isoTime(text: string): string | null {
+  const match = /^(\d{4,})-(\d\d-\d\d)(?: (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(\+00)?)?( \(BC\))?$/.exec(text);
+  if (match === null) return null;
+  const [, year = '', monthAndDay = '', time, fraction = '', zone, bc] = match;
+  const astronomical = bc === undefined ? Number(year) : 1 - Number(year);
+  if (astronomical < 0 || astronomical > 9999) return null;
+  const date = `${String(astronomical).padStart(4, '0')}-${monthAndDay}`;
+  if (time === undefined) return date;
+  return `${date}T${time}.${fraction.padEnd(6, '0')}${zone === undefined ? '' : 'Z'}`;
+}

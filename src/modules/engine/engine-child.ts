@@ -1,0 +1,206 @@
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { type LaunchOptions, launchChild, ROWS_FD } from './child-launch.js';
+import type { Fault, FromChild, ToChild } from './children/protocol.js';
+import { EngineFailure } from './engine-failure.js';
+
+/** A request that the child answered with a fault. */
+export class ChildFault extends Error {
+  constructor(readonly fault: Fault) {
+    super(fault.message);
+    this.name = 'ChildFault';
+  }
+}
+
+const READY_TIMEOUT_MS = 30_000;
+const STDERR_KEPT = 4096;
+const RSS_POLL_MS = 100;
+
+interface Pending {
+  readonly id: number;
+  readonly resolve: (body: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * One DuckDB child. States: starting -> idle <-> busy -> dead. One request at a time; once dead it stays so.
+ * It does not keep this process alive, except during a request.
+ */
+export class EngineChild {
+  addressSpaceBytes: number | null = null;
+  limited = false;
+  private pending: Pending | undefined;
+  private lastId = 0;
+  private stderr = '';
+  private failure: EngineFailure | undefined;
+  private starting: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  private readonly process: ChildProcess;
+  private readonly exited: Promise<void>;
+
+  private constructor(
+    private readonly options: LaunchOptions & { readonly rssLimitBytes?: number | undefined },
+  ) {
+    const child = launchChild(options);
+    this.process = child;
+    this.exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        this.onEnd(code, signal);
+        resolve();
+      });
+      child.once('error', (error) => {
+        this.fail(new EngineFailure('died', `the ${options.name} could not be started: ${error.message}`));
+        resolve();
+      });
+    });
+    child.on('message', (message: FromChild) => this.onMessage(message));
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.stderr = (this.stderr + chunk.toString('utf8')).slice(-STDERR_KEPT);
+    });
+    child.stderr?.on('error', () => undefined);
+    this.rows.on('error', () => undefined);
+  }
+
+  /** Resolves when the child is ready. `rssLimitBytes` is watched only where the address space is not limited. */
+  static async start(
+    options: LaunchOptions & { readonly rssLimitBytes?: number | undefined },
+  ): Promise<EngineChild> {
+    const child = new EngineChild(options);
+    const timer = setTimeout(() => child.kill('timeout', 'it was not ready in time'), READY_TIMEOUT_MS);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        child.starting = { resolve, reject };
+        if (child.failure !== undefined) reject(child.failure);
+      });
+    } finally {
+      clearTimeout(timer);
+      child.starting = undefined;
+    }
+    child.hold(false);
+    return child;
+  }
+
+  get alive(): boolean {
+    return this.failure === undefined;
+  }
+
+  get pid(): number | undefined {
+    return this.process.pid;
+  }
+
+  /** What the child prints on its standard error, the last 4 KiB. */
+  get lastWords(): string {
+    return this.stderr;
+  }
+
+  /** The pipe of row frames. Paused until read. */
+  get rows(): Readable {
+    return this.process.stdio[ROWS_FD] as Readable;
+  }
+
+  /** Rejects with `ChildFault` for a fault that the child reports, `EngineFailure` when it dies. */
+  async request<T>(body: unknown): Promise<T> {
+    if (this.failure !== undefined) throw this.failure;
+    if (this.pending !== undefined) throw new Error('a child takes one request at a time');
+    const id = ++this.lastId;
+    this.hold(true);
+    const stopWatching = this.watchRss();
+    try {
+      return (await new Promise<unknown>((resolve, reject) => {
+        this.pending = { id, resolve, reject };
+        this.send({ kind: 'request', id, body });
+      })) as T;
+    } finally {
+      this.pending = undefined;
+      stopWatching();
+      this.hold(false);
+    }
+  }
+
+  /** Asks the child to end its request early. */
+  cancel(): void {
+    if (this.pending !== undefined) this.send({ kind: 'cancel', id: this.pending.id });
+  }
+
+  /** Ends the child and all that it started, at once. */
+  kill(reason: 'timeout' | 'memory' | 'closed', why: string): void {
+    const { pid } = this.process;
+    this.fail(new EngineFailure(reason, `the ${this.options.name} was stopped: ${why}`));
+    if (pid === undefined || this.process.exitCode !== null || this.process.signalCode !== null) return;
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      this.process.kill('SIGKILL');
+    }
+  }
+
+  /** Kills it and waits for its end. */
+  async close(): Promise<void> {
+    this.hold(true);
+    this.kill('closed', 'shutdown');
+    await this.exited;
+  }
+
+  private send(message: ToChild): void {
+    this.process.send(message, (error) => {
+      if (error !== null) this.kill('closed', `the message could not be sent: ${error.message}`);
+    });
+  }
+
+  private onMessage(message: FromChild): void {
+    if (message.kind === 'ready') {
+      this.addressSpaceBytes = message.addressSpaceBytes;
+      this.limited = message.limited;
+      this.starting?.resolve();
+      return;
+    }
+    const pending = this.pending;
+    if (pending === undefined || pending.id !== message.id) return;
+    if (message.kind === 'answer') pending.resolve(message.body);
+    else pending.reject(new ChildFault(message.fault));
+  }
+
+  private onEnd(code: number | null, signal: NodeJS.Signals | null): void {
+    // A limit on the address space ends Node and DuckDB by abort or trap; through a shell, 134 or 133.
+    const memory = signal === 'SIGABRT' || signal === 'SIGTRAP' || code === 133 || code === 134;
+    const how = signal === null ? `exit code ${code ?? 'unknown'}` : signal;
+    this.fail(new EngineFailure(memory ? 'memory' : 'died', `the ${this.options.name} ended (${how})`));
+  }
+
+  private fail(failure: EngineFailure): void {
+    this.failure ??= failure;
+    this.starting?.reject(this.failure);
+    this.pending?.reject(this.failure);
+  }
+
+  private hold(held: boolean): void {
+    const handles = [this.process, this.process.channel, this.process.stderr, this.rows] as unknown as {
+      ref?: () => void;
+      unref?: () => void;
+    }[];
+    for (const handle of handles) {
+      if (held) handle?.ref?.();
+      else handle?.unref?.();
+    }
+  }
+
+  private watchRss(): () => void {
+    const { rssLimitBytes } = this.options;
+    if (this.limited || rssLimitBytes === undefined) return () => undefined;
+    const timer = setInterval(() => {
+      const rss = residentBytes(this.process.pid);
+      if (rss !== null && rss > rssLimitBytes) this.kill('memory', 'it used more memory than it may');
+    }, RSS_POLL_MS);
+    timer.unref();
+    return () => clearInterval(timer);
+  }
+}
+
+function residentBytes(pid: number | undefined): number | null {
+  try {
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid ?? 'self'}/status`, 'utf8'))?.[1];
+    return kib === undefined ? null : Number(kib) * 1024;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,71 @@
+import type { Column } from '../../kernel/index.js';
+
+/** Injection token of the `WriteEngine`. */
+export const WRITE_ENGINE = Symbol('WriteEngine');
+
+/** A local file of zstd NDJSON frames, lines `{b,o,op,k,e,p}`, all accepted under one schema. */
+export interface WriteInput {
+  /** Absolute path. */
+  readonly bodyFile: string;
+  /** The schema that the lines were accepted under. */
+  readonly columns: readonly Column[];
+}
+
+/** What the lines of one batch (their `b`) share. */
+export interface WriteBatch {
+  readonly batchId: number;
+  /** A line's token is this plus its `o`. */
+  readonly firstToken: number;
+  /** RFC 3339, in UTC with `Z`. */
+  readonly ingestedAt: string;
+}
+
+export interface WriteJob {
+  readonly inputs: readonly WriteInput[];
+  readonly batches: readonly WriteBatch[];
+  /** Schema of the file; inputs are mapped to it by field id, and a column that they lack is null. */
+  readonly columns: readonly Column[];
+  /** Names of columns; the token comes last by itself. Empty means `_event_time`. */
+  readonly sortBy: readonly string[];
+  /** Absolute path of the Parquet file. It is written over. */
+  readonly output: string;
+  /** When given, any other number of rows is a `ConversionFault`: a torn body reads as a shorter one. */
+  readonly expectedRows?: number;
+}
+
+/**
+ * Bounds of one column. Text: numbers as DuckDB prints them, `true` and `false`, times in RFC 3339.
+ * A null bound is an unknown one. Bounds of strings are in byte order, cut to 256 bytes so that they still hold.
+ */
+export interface ColumnStats {
+  readonly min: string | null;
+  readonly max: string | null;
+  readonly nullCount: number;
+  /** Of float and double: 0 when there is no NaN, 1 when there is at least one. */
+  readonly nanCount?: number;
+}
+
+export interface WrittenFile {
+  readonly path: string;
+  readonly rowCount: number;
+  readonly sizeBytes: number;
+  /** Hex. */
+  readonly sha256: string;
+  /** RFC 3339 in microseconds; null for a file without rows. */
+  readonly minEventTime: string | null;
+  readonly maxEventTime: string | null;
+  /** By field id, the metadata columns' included. */
+  readonly columnStats: Readonly<Record<string, ColumnStats>>;
+}
+
+/**
+ * Makes typed Parquet files of event bodies, in a process of its own.
+ * A job touches no file but those it names, and keeps nothing for the next. On failure the output may be torn.
+ */
+export interface WriteEngine {
+  /**
+   * Rejects with `ConversionFault` when the data itself cannot be written (again fails again), with
+   * `EngineFailure` for anything else, and with the signal's reason when that aborts.
+   */
+  writeParquet(job: WriteJob, signal?: AbortSignal): Promise<WrittenFile>;
+}

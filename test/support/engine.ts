@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
+import { type Column, createLogger } from '../../src/kernel/index.js';
+
+/** Compiled children: of TIDEMARK_TEST_ENGINE_CHILDREN when set, else of the build at the root. */
+export function engineChildrenDir(): string {
+  const dir =
+    process.env.TIDEMARK_TEST_ENGINE_CHILDREN ??
+    resolve(import.meta.dirname, '../../dist/src/modules/engine/children');
+  if (!existsSync(join(dir, 'write-child.js')))
+    throw new Error(`no compiled engine children in ${dir}: build first`);
+  return dir;
+}
+
+export const silentLogger = createLogger('silent');
+
+export interface TestFolder {
+  readonly path: string;
+  remove(): Promise<void>;
+}
+
+export async function testFolder(): Promise<TestFolder> {
+  const path = await mkdtemp(join(tmpdir(), 'tidemark-engine-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** One line of a body file. */
+export interface BodyLine {
+  readonly b: number;
+  readonly o: number;
+  readonly k: string;
+  readonly e?: string | null;
+  readonly p: Readonly<Record<string, unknown>>;
+}
+
+/** Writes lines as several zstd frames, one after the other, as the bus stores them. */
+export async function writeBody(
+  path: string,
+  lines: readonly BodyLine[],
+  linesPerFrame = 1000,
+): Promise<void> {
+  const frames: Buffer[] = [];
+  for (let at = 0; at < lines.length; at += linesPerFrame) {
+    const text = lines
+      .slice(at, at + linesPerFrame)
+      .map(
+        (line) =>
+          `${JSON.stringify({ b: line.b, o: line.o, op: 'insert', k: line.k, e: line.e ?? null, p: line.p })}\n`,
+      )
+      .join('');
+    frames.push(zstdCompressSync(text));
+  }
+  await writeFile(path, Buffer.concat(frames));
+}
+
+/** Columns with field ids from 5 on, all nullable. */
+export function columnsOf(types: Readonly<Record<string, string>>): Column[] {
+  return Object.entries(types).map(([name, type], index) => ({ id: index + 5, name, type, nullable: true }));
+}
