@@ -1,0 +1,55 @@
+import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+
+/** Statistics of one column of a file. `min` and `max` are text in the column's own type; absent when unknown. */
+export interface ColumnStatistics {
+  readonly min: string | null;
+  readonly max: string | null;
+  readonly nullCount: number;
+  readonly nanCount?: number;
+}
+
+/** An object and what is known of it. State: pending -> live -> removed -> deleting; pending -> removed. */
+@Entity({ name: 'data_file' })
+export class DataFileEntity {
+  @PrimaryGeneratedColumn('identity', { name: 'file_id', type: 'bigint' })
+  fileId!: number;
+
+  @Column({ name: 'tenant_id', type: 'text' })
+  tenantId!: string;
+
+  @Column({ name: 'table_id', type: 'bigint' })
+  tableId!: number;
+
+  @Column({ name: 'claim_id', type: 'bigint', nullable: true })
+  claimId!: number | null;
+
+  @Column({ type: 'text' })
+  path!: string;
+
+  @Column({ name: 'schema_version', type: 'integer' })
+  schemaVersion!: number;
+
+  @Column({ name: 'record_count', type: 'bigint' })
+  recordCount!: number;
+
+  @Column({ name: 'file_size_bytes', type: 'bigint' })
+  fileSizeBytes!: number;
+
+  @Column({ type: 'bytea' })
+  sha256!: Buffer;
+
+  @Column({ name: 'min_visibility_token', type: 'bigint' })
+  minVisibilityToken!: number;
+
+  @Column({ name: 'max_visibility_token', type: 'bigint' })
+  maxVisibilityToken!: number;
+
+  @Column({ name: 'min_event_time', type: 'timestamptz', nullable: true })
+  minEventTime!: string | null;
+
+  @Column({ name: 'max_event_time', type: 'timestamptz', nullable: true })
+  maxEventTime!: string | null;
+
+  @Column({ name: 'column_stats', type: 'jsonb' })
+  columnStats!: Record<string, ColumnStatistics>;
+}

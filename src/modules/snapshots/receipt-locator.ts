@@ -1,0 +1,42 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Transactions } from '../../database/index.js';
+import { readProgress } from './sql/head.js';
+import { locateTokens } from './sql/locate-tokens.js';
+
+/** `discarded`: the watermark passed the event, but its table was dropped first. */
+export type EventLocation =
+  | { readonly state: 'accepted' }
+  | { readonly state: 'visible'; readonly snapshotId: number; readonly file: string }
+  | { readonly state: 'discarded' };
+
+/** Where events came to lie, by their tokens. */
+@Injectable()
+export class ReceiptLocator {
+  constructor(@Inject(Transactions) private readonly transactions: Transactions) {}
+
+  async locate(
+    tenantId: string,
+    tableId: number,
+    tokens: readonly number[],
+  ): Promise<Map<number, EventLocation>> {
+    return this.transactions.read(async (tx) => {
+      const progress = await readProgress(tx, tenantId);
+      const published = progress?.publishedToken ?? 0;
+      const found = new Map(
+        (await locateTokens(tx, tableId, tokens)).map((row) => [row.token, row] as const),
+      );
+      return new Map(
+        tokens.map((token): [number, EventLocation] => {
+          if (token > published) return [token, { state: 'accepted' }];
+          const row = found.get(token);
+          return [
+            token,
+            row === undefined
+              ? { state: 'discarded' }
+              : { state: 'visible', snapshotId: row.snapshot_id, file: row.path },
+          ];
+        }),
+      );
+    });
+  }
+}

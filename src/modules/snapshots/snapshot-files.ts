@@ -1,0 +1,45 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Transactions } from '../../database/index.js';
+import type { ResolvedSnapshot } from './snapshot-resolver.js';
+import { readLiveFiles } from './sql/live-files.js';
+
+export interface SnapshotDataFile {
+  readonly fileId: number;
+  readonly tableId: number;
+  /** Object key. */
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** Hex. */
+  readonly sha256: string;
+  readonly recordCount: number;
+  readonly schemaVersion: number;
+}
+
+@Injectable()
+export class SnapshotFiles {
+  constructor(@Inject(Transactions) private readonly transactions: Transactions) {}
+
+  /** By table id, oldest first. A table without files is absent. */
+  async liveDataFiles(
+    snapshot: ResolvedSnapshot,
+    tableIds: readonly number[],
+  ): Promise<Map<number, SnapshotDataFile[]>> {
+    const rows = await this.transactions.pooled((pool) => readLiveFiles(pool, snapshot.snapshotId, tableIds));
+    const files = new Map<number, SnapshotDataFile[]>();
+    for (const row of rows) {
+      const file: SnapshotDataFile = {
+        fileId: row.file_id,
+        tableId: row.table_id,
+        key: row.path,
+        sizeBytes: row.file_size_bytes,
+        sha256: row.sha256.toString('hex'),
+        recordCount: row.record_count,
+        schemaVersion: row.schema_version,
+      };
+      const ofTable = files.get(row.table_id);
+      if (ofTable === undefined) files.set(row.table_id, [file]);
+      else ofTable.push(file);
+    }
+    return files;
+  }
+}

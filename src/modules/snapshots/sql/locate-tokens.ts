@@ -1,0 +1,23 @@
+import { query, sql, type SqlExecutor } from '../../../database/index.js';
+
+export interface TokenLocationRow {
+  readonly token: number;
+  readonly snapshot_id: number;
+  readonly path: string;
+}
+
+/** Which file holds each token of a table, and the snapshot that brought it. Unpublished tokens are absent. */
+export async function locateTokens(
+  executor: SqlExecutor,
+  tableId: number,
+  tokens: readonly number[],
+): Promise<TokenLocationRow[]> {
+  return query<TokenLocationRow>(
+    executor,
+    sql`SELECT t.token, c.snapshot_id, f.path
+        FROM unnest(${tokens}::bigint[]) AS t (token)
+        JOIN data_file f ON f.table_id = ${tableId} AND f.content = 'data' AND f.state IN ('live', 'removed')
+                        AND t.token BETWEEN f.min_visibility_token AND f.max_visibility_token
+        JOIN snapshot_file c ON c.file_id = f.file_id AND c.change = 'add'`,
+  );
+}

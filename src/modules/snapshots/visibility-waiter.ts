@@ -1,0 +1,100 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { CLOCK, LOGGER, type Clock, type Logger } from '../../kernel/index.js';
+import { Notifications, Transactions } from '../../database/index.js';
+import { readProgress } from './sql/head.js';
+
+export interface Visibility {
+  readonly snapshotId: number;
+  /** The tenant's published token. */
+  readonly watermark: number;
+}
+
+interface Waiter {
+  readonly token: number;
+  readonly resolve: (visibility: Visibility) => void;
+}
+
+/** A waiter asks for a flush, and looks at the head itself, this often: a lost notification costs no more. */
+const REPEAT_MS = 500;
+
+/** Waits for tokens to become visible. Woken by the `tidemark_published` channel; asks for flushes on its own. */
+@Injectable()
+export class VisibilityWaiter implements OnModuleInit {
+  private readonly waiters = new Map<string, Set<Waiter>>();
+
+  constructor(
+    @Inject(Transactions) private readonly transactions: Transactions,
+    @Inject(Notifications) private readonly notifications: Notifications,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  onModuleInit(): void {
+    this.notifications.subscribe('tidemark_published', (payload) => {
+      const [tenantId = '', watermark, snapshotId] = payload.split(':');
+      this.wake(tenantId, { watermark: Number(watermark), snapshotId: Number(snapshotId) });
+    });
+  }
+
+  /** Answers nothing when `timeoutMs` is over or `signal` aborts first. The write stands in any case. */
+  async waitFor(
+    tenantId: string,
+    token: number,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<Visibility | undefined> {
+    const over = new AbortController();
+    const stop = () => over.abort();
+    signal?.addEventListener('abort', stop, { once: true });
+    const deadline = this.clock.now() + timeoutMs;
+    const waiters = this.waiters.get(tenantId) ?? new Set<Waiter>();
+    this.waiters.set(tenantId, waiters);
+    let visible: Visibility | undefined;
+    // Registered before the first look at the head, so that no publication falls between the two.
+    const waiter: Waiter = {
+      token,
+      resolve: (visibility) => {
+        visible = visibility;
+        over.abort();
+      },
+    };
+    waiters.add(waiter);
+    try {
+      for (;;) {
+        visible ??= await this.look(tenantId, token);
+        const leftMs = deadline - this.clock.now();
+        if (visible !== undefined || signal?.aborted || leftMs <= 0) return visible;
+        this.requestFlush(tenantId);
+        await this.clock.sleep(Math.min(REPEAT_MS, leftMs), over.signal);
+        if (visible !== undefined) return visible;
+      }
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      waiters.delete(waiter);
+      if (waiters.size === 0) this.waiters.delete(tenantId);
+    }
+  }
+
+  private wake(tenantId: string, visibility: Visibility): void {
+    for (const waiter of this.waiters.get(tenantId) ?? []) {
+      if (waiter.token <= visibility.watermark) waiter.resolve(visibility);
+    }
+  }
+
+  /** One notification for all waiters of the tenant: the highest token that anyone waits for. */
+  private requestFlush(tenantId: string): void {
+    const tokens = [...(this.waiters.get(tenantId) ?? [])].map((waiter) => waiter.token);
+    this.notifications.notify('tidemark_flush', `${tenantId}:${Math.max(...tokens)}`);
+  }
+
+  private async look(tenantId: string, token: number): Promise<Visibility | undefined> {
+    try {
+      const progress = await this.transactions.pooled((pool) => readProgress(pool, tenantId));
+      if (progress === undefined || progress.publishedToken < token) return undefined;
+      return { snapshotId: progress.snapshotId, watermark: progress.publishedToken };
+    } catch (error) {
+      this.logger.debug({ err: error, tenantId }, 'the head could not be read while waiting');
+      return undefined;
+    }
+  }
+}
