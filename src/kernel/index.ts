@@ -35,6 +35,7 @@ export {
   SERVER_BUSY,
   UNSUPPORTED_MEDIA_TYPE,
 } from './kernel.errors.js';
+export { KernelModule } from './kernel.module.js';
 export { createLogger, LOGGER, type Logger } from './logger.js';
 export { METRICS, type MetricsRegistry } from './metrics.js';
 export { READINESS_SCOPES, ReadinessRegistry, type ReadinessCheck, type ReadinessScope } from './readiness.js';

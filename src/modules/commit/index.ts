@@ -1,0 +1,1 @@
+export { CommitWorkerModule } from './commit.worker.module.js';

@@ -1,0 +1,41 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import type { Column } from '../../kernel/index.js';
+import { query, sql, Transactions } from '../../database/index.js';
+
+const MAX_CACHED = 1000;
+
+/** Schemas by table id and version, for those who write and read files. A version never changes. */
+@Injectable()
+export class TableSchemas {
+  private readonly versions = new LRUCache<string, readonly Column[]>({ max: MAX_CACHED });
+
+  constructor(@Inject(Transactions) private readonly transactions: Transactions) {}
+
+  async at(tableId: number, schemaVersion: number): Promise<readonly Column[]> {
+    const key = `${tableId}:${schemaVersion}`;
+    const cached = this.versions.get(key);
+    if (cached !== undefined) return cached;
+    const [row] = await this.transactions.pooled((pool) =>
+      query<{ columns: Column[] }>(
+        pool,
+        sql`SELECT schema_json -> 'columns' AS columns FROM table_schema_version
+            WHERE table_id = ${tableId} AND schema_version = ${schemaVersion}`,
+      ),
+    );
+    if (row === undefined) throw new Error(`table ${tableId} has no schema version ${schemaVersion}`);
+    this.versions.set(key, row.columns);
+    return row.columns;
+  }
+
+  /** The versions that new files of the given tables are written in, by table id. Dropped tables are in it too. */
+  async currentVersions(tableIds: readonly number[]): Promise<Map<number, number>> {
+    const rows = await this.transactions.pooled((pool) =>
+      query<{ table_id: number; schema_version: number }>(
+        pool,
+        sql`SELECT table_id, schema_version FROM table_def WHERE table_id = ANY (${tableIds}::bigint[])`,
+      ),
+    );
+    return new Map(rows.map((row) => [row.table_id, row.schema_version]));
+  }
+}
