@@ -1,4 +1,5 @@
 export { ConfigModule, settingsOf } from './config.module.js';
+export { processEnvironment } from './environment.js';
 export {
   loadSettings,
   SettingsError,

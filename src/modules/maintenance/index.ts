@@ -1,0 +1,1 @@
+export { MaintenanceWorkerModule } from './maintenance.worker.module.js';
