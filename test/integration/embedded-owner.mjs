@@ -1,0 +1,21 @@
+// A process that owns an embedded Postgres, as the service does. Arguments: the data dir. Reports over IPC.
+import '../../scripts/testing/load-source.mjs';
+
+const { startEmbedded } = await import('../../src/embedded/embedded.ts');
+
+const log = (facts, text) => process.send({ log: text ?? facts });
+const settings = { dataDir: process.argv[2], database: { poolMax: 5 }, tenancy: {} };
+
+try {
+  const embedded = await startEmbedded(settings, { info: log, warn: log, error: log });
+  process.once('SIGTERM', () => {
+    embedded.stop().then(
+      () => process.disconnect(),
+      (error) => process.send({ refused: String(error) }, () => process.exit(1)),
+    );
+  });
+  process.channel.ref();
+  process.send({ ready: { settings: embedded.settings, notes: embedded.notes } });
+} catch (error) {
+  process.send({ refused: `${error.name}: ${error.message}` }, () => process.exit(1));
+}
