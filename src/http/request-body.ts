@@ -1,0 +1,158 @@
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { BodyBudget, type BodyHold } from './body-budget.js';
+import { bodyInvalid, bodyTooLarge, mediaTypeUnsupported } from './body.errors.js';
+import { inflate, type Encoding } from './inflate.js';
+import { parseJson } from './json-body.js';
+
+export interface BodyLimits {
+  readonly maxBodyBytes: number;
+  readonly maxInflatedBytes: number;
+}
+
+/** What `@Body()` is on the ingest route: valid UTF-8, decompressed, not parsed, at least one byte. */
+export interface IngestBody {
+  readonly contentType: 'json' | 'ndjson';
+  readonly bytes: Buffer;
+}
+
+/**
+ * What `request.body` is until somebody awaits it. Nothing is read before that, so that a guard refuses
+ * a request before its body is taken in. Nest awaits it for `@Body()`; `@Body('field')` does not work.
+ */
+class LazyBody<T> implements PromiseLike<T> {
+  private reading: Promise<T> | undefined;
+
+  constructor(private readonly read: () => Promise<T>) {}
+
+  then<A = T, B = never>(
+    onValue?: ((value: T) => A | PromiseLike<A>) | null,
+    onError?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.reading ??= this.read();
+    return this.reading.then(onValue, onError);
+  }
+}
+
+/** Path of the one call whose body is handed on as bytes. */
+const INGEST_ROUTE = /^\/v1\/ingest\/[^/]+$/;
+/** Bodies in memory at once, in bodies of the largest size. */
+const BUDGET_BODIES = 4;
+const ENCODINGS = ['gzip', 'zstd'] as const satisfies readonly Encoding[];
+const CONTENT_TYPES = { 'application/json': 'json', 'application/x-ndjson': 'ndjson' } as const;
+
+/** Answers what makes the lazy body of a request. */
+export function createBodyReader(limits: BodyLimits): (request: FastifyRequest, reply: FastifyReply) => PromiseLike<unknown> {
+  const budget = new BodyBudget(BUDGET_BODIES * Math.max(limits.maxInflatedBytes, limits.maxBodyBytes));
+  return (request, reply) =>
+    new LazyBody(async () => {
+      const hold = budget.open();
+      reply.raw.once('close', () => hold.release());
+      return INGEST_ROUTE.test(request.routeOptions.url ?? '') && request.method === 'POST'
+        ? readIngestBody(request, reply, limits, hold)
+        : readJson(request, reply, limits, hold);
+    });
+}
+
+async function readIngestBody(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  limits: BodyLimits,
+  hold: BodyHold,
+): Promise<IngestBody> {
+  const contentType = contentTypeOf(request, ['application/json', 'application/x-ndjson']);
+  const bytes = await readBytes(request, reply, limits, hold);
+  if (bytes.length === 0) throw bodyInvalid('The body is empty.');
+  return { contentType, bytes };
+}
+
+/** Undefined when there is no body, which calls without required fields allow. */
+async function readJson(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  limits: BodyLimits,
+  hold: BodyHold,
+): Promise<unknown> {
+  if (!hasBody(request.raw)) return undefined;
+  contentTypeOf(request, ['application/json']);
+  const bytes = await readBytes(request, reply, limits, hold);
+  return bytes.length === 0 ? undefined : parseJson(bytes.toString('utf8'));
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+function contentTypeOf(
+  request: FastifyRequest,
+  supported: readonly (keyof typeof CONTENT_TYPES)[],
+): 'json' | 'ndjson' {
+  const [mediaType = '', ...parameters] = (request.headers['content-type'] ?? '').split(';');
+  const known = supported.find((type) => type === mediaType.trim().toLowerCase());
+  if (known === undefined) throw mediaTypeUnsupported('The content type is not supported.', supported);
+  const charset = parameters.map((p) => /^\s*charset\s*=\s*"?([^"\s]*)"?\s*$/i.exec(p)?.[1]).find((c) => c !== undefined);
+  if (charset !== undefined && !/^utf-?8$/i.test(charset)) {
+    throw mediaTypeUnsupported('The body must be UTF-8.', supported.map((type) => `${type}; charset=utf-8`));
+  }
+  return CONTENT_TYPES[known];
+}
+
+function encodingOf(request: FastifyRequest): Encoding | undefined {
+  const sent = (request.headers['content-encoding'] ?? '').trim().toLowerCase();
+  if (sent === '' || sent === 'identity') return undefined;
+  const known = ENCODINGS.find((encoding) => encoding === sent);
+  if (known === undefined) throw mediaTypeUnsupported('The content encoding is not supported.', [...ENCODINGS, 'identity']);
+  return known;
+}
+
+async function readBytes(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  limits: BodyLimits,
+  hold: BodyHold,
+): Promise<Buffer> {
+  const encoding = encodingOf(request);
+  if (Number(request.headers['content-length']) > limits.maxBodyBytes) throw bodyTooLarge(limits.maxBodyBytes, 'as sent');
+  if (expectsContinue(request.raw)) reply.raw.writeContinue();
+  const sent = await receive(request.raw, limits.maxBodyBytes, hold);
+  const bytes = encoding === undefined ? sent : await inflate(sent, encoding, limits.maxInflatedBytes, hold);
+  if (!isUtf8(bytes)) throw bodyInvalid('The body is not valid UTF-8.');
+  return withoutByteOrderMark(bytes);
+}
+
+/** True when the client waits for "100 Continue" before it sends the body. */
+export function expectsContinue(raw: IncomingMessage): boolean {
+  return /^100-continue$/i.test(raw.headers.expect ?? '');
+}
+
+function withoutByteOrderMark(bytes: Buffer): Buffer {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
+}
+
+/** Reads the body as sent. The connection stays usable after a refusal. */
+function receive(raw: IncomingMessage, maxBytes: number, hold: BodyHold): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let receivedBytes = 0;
+    const stop = (error?: Error) => {
+      raw.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
+      if (error === undefined) resolve(Buffer.concat(chunks, receivedBytes));
+      else reject(error);
+    };
+    const onData = (chunk: Buffer) => {
+      receivedBytes += chunk.length;
+      if (receivedBytes > maxBytes) return stop(bodyTooLarge(maxBytes, 'as sent'));
+      try {
+        hold.take(chunk.length);
+      } catch (error) {
+        return stop(error as Error);
+      }
+      chunks.push(chunk);
+    };
+    const onEnd = () => stop();
+    const onBroken = () => stop(bodyInvalid('The connection ended before the whole body had arrived.'));
+    if (raw.destroyed) return onBroken();
+    raw.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken);
+  });
+}
