@@ -36,6 +36,7 @@ export default {
     serviceSuite('integration'),
     serviceSuite('e2e'),
   ],
+  reporters: ['default', '<rootDir>/scripts/testing/suite-reporter.mjs'],
   testTimeout: 60_000,
   workerIdleMemoryLimit: '1GB',
 };

@@ -168,6 +168,7 @@ async function withLock(work) {
 }
 
 function takeLock() {
+  if (isLockStale()) fs.rmSync(LOCK, { force: true });
   try {
     fs.writeFileSync(LOCK, String(process.pid), { flag: 'wx' });
     return true;
@@ -175,7 +176,6 @@ function takeLock() {
     if (error.code !== 'EEXIST')
       throw new PrepareError(`The checkout cannot be written to: ${error.message}`);
   }
-  if (isLockStale()) fs.rmSync(LOCK, { force: true });
   return false;
 }
 

@@ -89,11 +89,7 @@ function selectedSuites(jestArgs) {
 /** Resolves with how Jest ended, and whether it had to be made to. */
 async function runJest() {
   const script = join(ROOT, 'node_modules/jest/bin/jest.js');
-  const reporters = [
-    '--reporters=default',
-    `--reporters=${join(import.meta.dirname, 'testing/suite-reporter.mjs')}`,
-  ];
-  jest = spawn(process.execPath, [script, ...reporters, ...args], {
+  jest = spawn(process.execPath, [script, ...args], {
     cwd: ROOT,
     stdio: 'inherit',
     env: {

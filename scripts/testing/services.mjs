@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import pg from 'pg';
+import { s3Environment, startMinio } from '../../test/support/minio.mjs';
 import { startPostgres } from '../../test/support/postgres-server.mjs';
-
-const MINIO = new URL('../../test/support/minio.mjs', import.meta.url);
 
 /**
  * Finds or starts what the tests talk to. `env` is what they need to find it; stop what was started with `stop`.
@@ -23,33 +21,17 @@ export async function startServices(say) {
     say(`Postgres: ${postgres.how}`);
     const env = { TIDEMARK_TEST_DATABASE_URL: postgres.url, TIDEMARK_TEST_RUN_ID: runId };
 
-    const s3 = await findS3();
+    const s3 = await startMinio().catch((error) => say(error.message));
     if (s3) {
       stops.push(s3.stop);
       say(`S3: ${s3.how} at ${s3.endpoint}`);
-      env.TIDEMARK_TEST_S3_ENDPOINT = s3.endpoint;
-      env.TIDEMARK_TEST_S3_ACCESS_KEY_ID = s3.accessKeyId;
-      env.TIDEMARK_TEST_S3_SECRET_ACCESS_KEY = s3.secretAccessKey;
-    } else {
-      say('S3: none found');
+      Object.assign(env, s3Environment(s3));
     }
-    return { env, hasS3: s3 !== undefined, stop };
+    return { env, hasS3: Boolean(s3), stop };
   } catch (error) {
     await stop();
     throw error;
   }
-}
-
-async function findS3() {
-  const endpoint = process.env.TIDEMARK_TEST_S3_ENDPOINT;
-  if (endpoint) {
-    const accessKeyId = process.env.TIDEMARK_TEST_S3_ACCESS_KEY_ID;
-    const secretAccessKey = process.env.TIDEMARK_TEST_S3_SECRET_ACCESS_KEY;
-    return { endpoint, accessKeyId, secretAccessKey, how: 'TIDEMARK_TEST_S3_ENDPOINT', stop: async () => {} };
-  }
-  if (!existsSync(MINIO)) return undefined;
-  const { startMinio } = await import(MINIO.href);
-  return startMinio();
 }
 
 /** On a server that outlives the run, nothing of the run stays. See test/support/postgres.ts for the names. */

@@ -20,7 +20,7 @@ import type { Embedded } from '../../src/embedded/index.js';
 import { readPostmaster } from '../../src/embedded/postmaster.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const OWNER = 'test/integration/embedded-owner.mjs';
+const OWNER = 'test/support/embedded-owner.mjs';
 const isRoot = process.getuid?.() === 0;
 
 type Ready = Pick<Embedded, 'settings' | 'notes'>;
