@@ -1,0 +1,137 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ArrayMaxSize, ArrayNotEmpty, IsArray, IsOptional, Validate, ValidatorConstraint, type ValidatorConstraintInterface } from 'class-validator';
+import { MAX_KEY_BYTES, MAX_RECEIPT_KEYS } from './ingest-limits.js';
+import type { IngestOutcome } from './ingest.service.js';
+import type { Receipt, RequestReceipt } from './receipts.service.js';
+import { isIdempotencyKey } from './sent-record.js';
+
+@ValidatorConstraint({ name: 'isIdempotencyKey' })
+class IsIdempotencyKey implements ValidatorConstraintInterface {
+  validate(value: unknown): boolean {
+    return isIdempotencyKey(value);
+  }
+
+  defaultMessage(): string {
+    return `must be a string of 1 to ${MAX_KEY_BYTES} bytes`;
+  }
+}
+
+export class ReceiptsQuery {
+  @ApiPropertyOptional({ type: String, description: 'A record\'s idempotency key.', example: 'order-1001' })
+  @IsOptional()
+  @Validate(IsIdempotencyKey)
+  key?: string;
+
+  @ApiPropertyOptional({ type: String, description: 'The `Idempotency-Key` header of a request.', example: 'batch-17' })
+  @IsOptional()
+  @Validate(IsIdempotencyKey)
+  request_key?: string;
+}
+
+export class ReceiptsDto {
+  @ApiProperty({ type: [String], minItems: 1, maxItems: MAX_RECEIPT_KEYS, example: ['order-1001', 'order-1002'] })
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(MAX_RECEIPT_KEYS)
+  @Validate(IsIdempotencyKey, { each: true })
+  keys!: string[];
+}
+
+const STATES = ['accepted', 'visible', 'discarded', 'unknown'] as const;
+const STATE_DOC = 'discarded: its table was dropped before a snapshot had it. unknown: not seen in the table\'s window.';
+
+export class ReceiptDto {
+  @ApiProperty({ example: 'order-1001' })
+  key!: string;
+
+  @ApiProperty({ enum: STATES, description: STATE_DOC, example: 'visible' })
+  state!: (typeof STATES)[number];
+
+  @ApiPropertyOptional({ example: 1042 })
+  visibility_token?: number;
+
+  @ApiPropertyOptional({ description: 'The first snapshot with the event.', example: 17 })
+  snapshot_id?: number;
+
+  @ApiPropertyOptional({ description: 'The object that holds the event.' })
+  file?: string;
+}
+
+export class RequestReceiptDto {
+  @ApiProperty({ example: 'batch-17' })
+  request_key!: string;
+
+  @ApiProperty({ enum: STATES, description: STATE_DOC, example: 'visible' })
+  state!: (typeof STATES)[number];
+
+  @ApiPropertyOptional({ example: 1001 })
+  first_visibility_token?: number;
+
+  @ApiPropertyOptional({ example: 1042 })
+  last_visibility_token?: number;
+
+  @ApiPropertyOptional({ example: 42 })
+  record_count?: number;
+
+  @ApiPropertyOptional({ description: 'The first snapshot with the whole request.', example: 17 })
+  snapshot_id?: number;
+}
+
+export class ReceiptListDto {
+  @ApiProperty({ type: [ReceiptDto], description: 'One for each key, in order.' })
+  receipts!: ReceiptDto[];
+}
+
+const STATUSES = ['visible', 'partial_duplicate', 'accepted'] as const;
+
+export class IngestReplyDto {
+  @ApiProperty({ description: 'Records kept by this request.', example: 2 })
+  accepted_count!: number;
+
+  @ApiProperty({ description: 'Records that had been kept before.', example: 0 })
+  duplicate_count!: number;
+
+  @ApiProperty({ description: 'The `min_visibility_token` of a query that must see all of them.', example: 1042 })
+  max_visibility_token!: number;
+
+  @ApiProperty({ enum: STATUSES, example: 'accepted' })
+  status!: (typeof STATUSES)[number];
+
+  @ApiPropertyOptional({ description: 'A snapshot with the write, where it was waited for and became visible.', example: 17 })
+  visible_snapshot_id?: number;
+
+  @ApiPropertyOptional({ description: 'The wait that was granted: longer ones are cut.', example: 5000 })
+  visibility_timeout_ms?: number;
+}
+
+export function toIngestReplyDto({ waited, ...ack }: IngestOutcome): IngestReplyDto {
+  const visible = waited?.snapshotId;
+  return {
+    accepted_count: ack.acceptedCount,
+    duplicate_count: ack.duplicateCount,
+    max_visibility_token: ack.maxVisibilityToken,
+    status: visible !== undefined ? 'visible' : ack.duplicateCount > 0 ? 'partial_duplicate' : 'accepted',
+    ...(visible !== undefined && { visible_snapshot_id: visible }),
+    ...(waited !== undefined && { visibility_timeout_ms: waited.timeoutMs }),
+  };
+}
+
+export function toReceiptDto(receipt: Receipt): ReceiptDto {
+  const { key, state } = receipt;
+  if (state === 'unknown') return { key, state };
+  const found = { key, state, visibility_token: receipt.visibilityToken };
+  return state === 'visible' ? { ...found, snapshot_id: receipt.snapshotId, file: receipt.file } : found;
+}
+
+export function toRequestReceiptDto(receipt: RequestReceipt): RequestReceiptDto {
+  const { requestKey: request_key, state } = receipt;
+  if (state === 'unknown') return { request_key, state };
+  return {
+    request_key,
+    state,
+    first_visibility_token: receipt.firstToken,
+    last_visibility_token: receipt.lastToken,
+    record_count: receipt.recordCount,
+    ...(state === 'visible' && { snapshot_id: receipt.snapshotId }),
+  };
+}

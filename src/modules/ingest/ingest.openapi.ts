@@ -1,0 +1,59 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiHeader, ApiOkResponse, ApiOperation, ApiQuery } from '@nestjs/swagger';
+import { IngestReplyDto } from './ingest.dto.js';
+import { MAX_KEY_BYTES, MAX_RECORDS } from './ingest-limits.js';
+
+const RECORD = {
+  type: 'object',
+  required: ['payload'],
+  additionalProperties: false,
+  properties: {
+    idempotency_key: { type: 'string', minLength: 1, maxLength: MAX_KEY_BYTES },
+    op: { type: 'string', enum: ['insert'], default: 'insert' },
+    event_time: { type: 'string', format: 'date-time', description: 'To the microsecond. Absent: the time of ingestion.' },
+    payload: { type: 'object', additionalProperties: true },
+  },
+} as const;
+
+const BODY = {
+  type: 'object',
+  required: ['records'],
+  additionalProperties: false,
+  properties: {
+    records: { type: 'array', minItems: 1, maxItems: MAX_RECORDS, items: RECORD },
+    wait_for_visibility: { type: 'boolean', default: false },
+    visibility_timeout_ms: { type: 'integer', minimum: 0 },
+  },
+  example: {
+    records: [
+      {
+        idempotency_key: 'order-1001',
+        event_time: '2026-03-01T09:30:00Z',
+        payload: { order_id: 1001, amount: '12.50', currency: 'EUR' },
+      },
+    ],
+    wait_for_visibility: true,
+  },
+} as const;
+
+/** The ingest call is read from raw bytes, so its description is written by hand. */
+export const DescribeIngest = (): MethodDecorator =>
+  applyDecorators(
+    ApiOperation({
+      operationId: 'ingest',
+      summary: 'Write events',
+      description:
+        'All records are kept or none is. NDJSON has one record a line; the waiting options are query parameters then. Both may be compressed with gzip or zstd.',
+    }),
+    ApiConsumes('application/json', 'application/x-ndjson'),
+    ApiHeader({
+      name: 'Idempotency-Key',
+      required: false,
+      description: 'Covers the records without a key of their own. A repeat of the request is a duplicate.',
+    }),
+    ApiQuery({ name: 'wait_for_visibility', required: false, type: Boolean }),
+    ApiQuery({ name: 'visibility_timeout_ms', required: false, type: Number }),
+    ApiBody({ required: true, schema: BODY as never }),
+    ApiAcceptedResponse({ type: IngestReplyDto, description: 'The events are durable.' }),
+    ApiOkResponse({ type: IngestReplyDto, description: 'The events were waited for and are visible.' }),
+  );

@@ -1,0 +1,62 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { settingsOf, type Settings } from '../../config/index.js';
+import type { IngestBody } from '../../http/index.js';
+import { INGEST_BUS, type IngestAck, type IngestBus, type IngestRequest } from '../bus/index.js';
+import { VisibilityWaiter } from '../snapshots/index.js';
+import { TableRegistry, type IngestTable } from '../tables/index.js';
+import { prepareRecords } from './prepared-records.js';
+import { readBody } from './sent-body.js';
+import { readWaitOptions } from './wait-options.js';
+
+export interface IngestCall {
+  readonly tenantId: string;
+  readonly tableName: string;
+  readonly body: IngestBody;
+  /** The `Idempotency-Key` header. */
+  readonly requestKey: string | undefined;
+  readonly queryString: Readonly<Record<string, unknown>>;
+  /** Ends the wait for visibility; the write stands. */
+  readonly signal: AbortSignal;
+}
+
+export interface IngestOutcome extends IngestAck {
+  /** Present when the request waited. */
+  readonly waited?: {
+    /** How long it was willing to wait, cut at the maximum. */
+    readonly timeoutMs: number;
+    /** The snapshot that shows the write; undefined when the time ran out. */
+    readonly snapshotId: number | undefined;
+  };
+}
+
+/** From the bytes of a request to its receipt. */
+@Injectable()
+export class IngestService {
+  constructor(
+    @Inject(INGEST_BUS) private readonly bus: IngestBus,
+    @Inject(TableRegistry) private readonly tables: TableRegistry,
+    @Inject(VisibilityWaiter) private readonly waiter: VisibilityWaiter,
+    @Inject(settingsOf('visibility')) private readonly settings: Settings['visibility'],
+  ) {}
+
+  /** When it resolves the events are durable. Rejects with the client's error, and then nothing was kept. */
+  async ingest(call: IngestCall): Promise<IngestOutcome> {
+    const { tenantId, tableName } = call;
+    const table = this.tables.cached(tenantId, tableName) ?? (await this.tables.forIngest(tenantId, tableName));
+    const body = readBody(call.body);
+    const { wait, timeoutMs } = readWaitOptions(body.options, call.queryString, this.settings);
+    const ack = await this.bus.append(await this.request(call, table, body));
+    if (!wait) return ack;
+    const visible = await this.waiter.waitFor(tenantId, ack.maxVisibilityToken, timeoutMs, call.signal);
+    return { ...ack, waited: { timeoutMs, snapshotId: visible?.snapshotId } };
+  }
+
+  private async request(call: IngestCall, table: IngestTable, body = readBody(call.body)): Promise<IngestRequest> {
+    const { tenantId, tableName, requestKey } = call;
+    const records = await prepareRecords(body, table.validator, requestKey);
+    const { tableId, windowClass, schemaVersion, catalogEpoch } = table;
+    // The records were changed into their body's form, so the bytes are read again.
+    const revalidate = async () => this.request(call, await this.tables.refresh(tenantId, tableName));
+    return { tenantId, tableId, windowClass, schemaVersion, catalogEpoch, requestKey, records, revalidate };
+  }
+}

@@ -1,0 +1,64 @@
+import { toExactNumber } from '../tables/index.js';
+import { findJsonFault, type JsonFault } from './json-fault.js';
+import { scanJson } from './json-scan.js';
+
+/** A JSON text, parsed without loss: numbers that a double would round are `ExactNumber`s. */
+export interface LosslessDocument {
+  readonly value: unknown;
+  /** Members of all objects in the text. More than `value` holds: a key was there twice. */
+  readonly members: number;
+}
+
+/** Thrown for a text that is refused as it stands. */
+export class JsonFaultError extends Error {
+  constructor(readonly fault: JsonFault) {
+    super(fault.message);
+    this.name = 'JsonFaultError';
+  }
+}
+
+type SourceReviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
+const parseWithSource = JSON.parse as unknown as (text: string, reviver: SourceReviver) => unknown;
+
+/**
+ * Parses valid UTF-8 from `start` to `end`, nesting at most `maxNesting` deep. Throws `JsonFaultError` for malformed text, nesting beyond the limit,
+ * numbers beyond a double's range and lone surrogates. Keys that are there twice are for the caller to find by
+ * `members`, who walks the value anyway.
+ */
+export function parseLossless(bytes: Buffer, start: number, end: number, maxNesting: number): LosslessDocument {
+  const scan = scanJson(bytes, start, end, maxNesting);
+  if (scan.depth > maxNesting) {
+    const message = `objects and arrays may nest ${maxNesting} deep at most`;
+    throw new JsonFaultError({ kind: 'nesting', path: '$', position: 0, message });
+  }
+  const text = bytes.toString('utf8', start, end);
+  let value: unknown;
+  try {
+    value = scan.longNumbers ? parseWithSource(text, keepDigits) : (JSON.parse(text) as unknown);
+  } catch (error) {
+    throw new JsonFaultError(faultOf(text, error));
+  }
+  if (scan.surrogates && !isTreeWellFormed(value)) throw new JsonFaultError(faultOf(text, undefined));
+  return { value, members: scan.members };
+}
+
+/** A double has 15 digits for sure. */
+const SHORT_NUMBER = /^[-.\d]{1,15}$/;
+
+function keepDigits(_key: string, value: unknown, { source }: { readonly source?: string }): unknown {
+  if (typeof value !== 'number' || source === undefined || SHORT_NUMBER.test(source)) return value;
+  return toExactNumber(source, value);
+}
+
+function faultOf(text: string, cause: unknown): JsonFault {
+  const fault = findJsonFault(text);
+  if (fault === undefined) throw new Error('the parser refused a text without a fault', { cause });
+  return fault;
+}
+
+function isTreeWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every(isTreeWellFormed);
+  return Object.entries(value).every(([key, member]) => key.isWellFormed() && isTreeWellFormed(member));
+}

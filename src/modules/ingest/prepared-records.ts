@@ -1,0 +1,104 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { AppError, PAYLOAD_TOO_LARGE, REQUEST_INVALID } from '../../kernel/index.js';
+import type { IngestRecord } from '../bus/index.js';
+import { SCHEMA_VIOLATION, type PayloadValidator } from '../tables/index.js';
+import { CanonicalWriter, contentHash } from './canonical-form.js';
+import { IDEMPOTENCY_KEY_REQUIRED } from './ingest.errors.js';
+import { MAX_PAYLOAD_CHARS } from './ingest-limits.js';
+import { Violations } from './request-violations.js';
+import { faultRefusal, type SentBody } from './sent-body.js';
+import { readRecord } from './sent-record.js';
+
+/** Records between two pauses, so that a large request does not hold up all others. */
+const RECORDS_PER_TURN = 2_000;
+
+/**
+ * Checks every record and puts it into the form of the bus. Changes the payloads in `body`, which is of no use
+ * afterwards. Rejects with REQUEST_INVALID, IDEMPOTENCY_KEY_REQUIRED or SCHEMA_VIOLATION, in this order, naming the
+ * first 100 reasons.
+ */
+export async function prepareRecords(
+  body: SentBody,
+  validator: PayloadValidator,
+  requestKey: string | undefined,
+): Promise<IngestRecord[]> {
+  const preparation = new Preparation(body, validator, requestKey !== undefined);
+  for (let start = 0; start < body.records.length; start += RECORDS_PER_TURN) {
+    if (start > 0) await nextTurn();
+    preparation.add(start, Math.min(start + RECORDS_PER_TURN, body.records.length));
+  }
+  return preparation.finish();
+}
+
+class Preparation {
+  private readonly prepared: IngestRecord[] = [];
+  private readonly malformed = new Violations();
+  private readonly keyless = new Violations();
+  private readonly misfits = new Violations();
+  private readonly canonical = new CanonicalWriter();
+  private recordMembers = 0;
+
+  constructor(
+    private readonly body: SentBody,
+    private readonly validator: PayloadValidator,
+    private readonly covered: boolean,
+  ) {}
+
+  add(start: number, end: number): void {
+    for (let index = start; index < end; index++) this.addRecord(index, this.body.records[index]);
+  }
+
+  finish(): IngestRecord[] {
+    if (this.recordMembers + this.canonical.members !== this.body.members) this.refuseDuplicate();
+    this.malformed.refuse(REQUEST_INVALID);
+    this.keyless.refuse(IDEMPOTENCY_KEY_REQUIRED);
+    this.misfits.refuse(SCHEMA_VIOLATION);
+    return this.prepared;
+  }
+
+  private addRecord(index: number, sent: unknown): void {
+    const record = readRecord(sent, ({ path, ...fault }) => {
+      const place = this.body.placeOf(index);
+      this.malformed.add({ record: index, ...place, path: place.path + path, ...fault });
+    });
+    if (record === undefined) return;
+    const { key, op, eventTime, payload } = record;
+    this.recordMembers += Object.keys(sent as object).length;
+    if (key === undefined && !this.covered) this.refuseKeyless(index);
+    // Before the defaults, and before the validator puts the body's forms in.
+    const hash = contentHash(op, eventTime, this.canonical.write(payload));
+    if (!this.validator.normalise(payload)) return this.refuseMisfit(index, payload);
+    const text = JSON.stringify(payload);
+    if (text.length > MAX_PAYLOAD_CHARS) this.refuseSize(index);
+    this.prepared.push({ key, op, contentHash: hash, eventTime, payload: text });
+  }
+
+  private refuseKeyless(index: number): void {
+    const place = this.body.placeOf(index);
+    const message = 'a record needs an idempotency_key where the request has no Idempotency-Key header';
+    this.keyless.add({ record: index, ...place, path: `${place.path}.idempotency_key`, message, found: 'nothing' });
+  }
+
+  private refuseMisfit(index: number, payload: Record<string, unknown>): void {
+    const place = this.body.placeOf(index);
+    // One is asked for even without room, so that the rest is counted by records.
+    for (const misfit of this.validator.violations(payload, Math.max(1, this.misfits.room))) {
+      const { path, expected, rule, found } = misfit;
+      const message = `expected ${rule}; found ${found}`;
+      this.misfits.add({ record: index, ...place, path: `${place.path}.payload${path}`, message, expected, found });
+    }
+  }
+
+  private refuseSize(index: number): never {
+    throw new AppError(PAYLOAD_TOO_LARGE, `The payload of record ${index} is over ${MAX_PAYLOAD_CHARS} characters.`, {
+      context: { record: index, max_payload_chars: MAX_PAYLOAD_CHARS },
+    });
+  }
+
+  /** The text has more members than the records: a key was there twice, unless a record was refused unread. */
+  private refuseDuplicate(): void {
+    const duplicate = this.body.findDuplicate();
+    if (duplicate !== undefined) throw faultRefusal(duplicate.fault, duplicate.line);
+    if (this.malformed.count === 0) throw new Error('the members of a body do not add up');
+  }
+}

@@ -1,0 +1,78 @@
+import { describeFound, ExactNumber, memberPath, toInstantText } from '../tables/index.js';
+import { MAX_KEY_BYTES } from './ingest-limits.js';
+
+/** A record whose own fields are right. Its payload is still as sent. */
+export interface SentRecord {
+  readonly key: string | undefined;
+  readonly op: 'insert';
+  readonly eventTime: string | undefined;
+  readonly payload: Record<string, unknown>;
+}
+
+export interface FieldFault {
+  /** The field below the record: `.op`. */
+  readonly path: string;
+  readonly message: string;
+  readonly expected?: string;
+  readonly found?: string;
+}
+
+const FIELDS = new Set(['idempotency_key', 'op', 'event_time', 'payload']);
+const KEY_RULE = `a string of 1 to ${MAX_KEY_BYTES} bytes without NUL`;
+const LATER_OPS = new Set<unknown>(['upsert', 'delete']);
+
+/** Reads one record; undefined after `refuse` was called for each field that is wrong. */
+export function readRecord(sent: unknown, refuse: (fault: FieldFault) => void): SentRecord | undefined {
+  if (!isObject(sent)) {
+    refuse({ path: '', message: 'a record must be an object', expected: 'object', found: describeFound(sent) });
+    return undefined;
+  }
+  const { idempotency_key: key, op, event_time: time, payload } = sent;
+  const known = +(key !== undefined) + +(op !== undefined) + +(time !== undefined) + +(payload !== undefined);
+  const eventTime = typeof time === 'string' ? toInstantText(time) : undefined;
+  if (
+    (op === undefined || op === 'insert') &&
+    (key === undefined || isIdempotencyKey(key)) &&
+    (time === undefined || eventTime !== undefined) &&
+    isObject(payload) &&
+    known === Object.keys(sent).length
+  ) {
+    return { key, op: 'insert', eventTime, payload };
+  }
+  explain(sent, refuse);
+  return undefined;
+}
+
+/** 1 to 512 bytes of UTF-8 without NUL or a half of a surrogate pair. */
+export function isIdempotencyKey(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length === 0 || value.length > MAX_KEY_BYTES) return false;
+  // A UTF-16 unit takes 3 bytes at most.
+  if (value.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(value) > MAX_KEY_BYTES) return false;
+  return !value.includes('\0') && value.isWellFormed();
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber);
+}
+
+function explain(sent: Record<string, unknown>, refuse: (fault: FieldFault) => void): void {
+  const { idempotency_key: key, op, event_time: time, payload } = sent;
+  if (key !== undefined && !isIdempotencyKey(key)) {
+    refuse({ path: '.idempotency_key', message: `must be ${KEY_RULE}`, expected: 'string', found: describeFound(key) });
+  }
+  if (op !== undefined && op !== 'insert') {
+    const message = LATER_OPS.has(op) ? 'a table without a primary key takes insert only' : 'must be insert';
+    refuse({ path: '.op', message, expected: 'insert', found: describeFound(op) });
+  }
+  if (time !== undefined && (typeof time !== 'string' || toInstantText(time) === undefined)) {
+    const message = 'must be an RFC 3339 time with an offset, to the microsecond at most, of the years 0001 to 9999';
+    refuse({ path: '.event_time', message, expected: 'RFC 3339 time', found: describeFound(time) });
+  }
+  if (!isObject(payload)) {
+    refuse({ path: '.payload', message: 'must be an object', expected: 'object', found: describeFound(payload) });
+  }
+  for (const name of Object.keys(sent)) {
+    if (FIELDS.has(name)) continue;
+    refuse({ path: memberPath(name), message: 'a record has no such field', found: describeFound(sent[name]) });
+  }
+}

@@ -1,0 +1,19 @@
+import { TableDefEntity } from './table-def.entity.js';
+import { TableSchemaVersionEntity } from './table-schema-version.entity.js';
+
+export { ExactNumber, toExactNumber } from './exact-number.js';
+export { PayloadValidator, type FieldViolation } from './payload-validator.js';
+export { TableCatalog, type SnapshotTable } from './table-catalog.js';
+export { type ColumnRequest, type TableRequest } from './table-definition.js';
+export { TableRegistry, type IngestTable } from './table-registry.js';
+export { TableSchemas } from './table-schemas.js';
+export { type Table } from './table.store.js';
+export { SCHEMA_VIOLATION, TABLE_ALREADY_EXISTS, TABLE_NOT_FOUND } from './tables.errors.js';
+export { TablesHttpModule } from './tables.http.module.js';
+export { TablesModule } from './tables.module.js';
+export { TablesService } from './tables.service.js';
+export { toInstantText } from './time-text.js';
+export { describeFound, memberPath } from './violation.js';
+
+/** For the data source. */
+export const TABLES_ENTITIES = [TableDefEntity, TableSchemaVersionEntity];

@@ -1,0 +1,36 @@
+import { Column, CreateDateColumn, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import type { WindowClass } from '../bus/index.js';
+
+/** A table of a tenant. State: live -> dropped. The name is free again once it is dropped. */
+@Entity('table_def')
+export class TableDefEntity {
+  @PrimaryGeneratedColumn('identity', { name: 'table_id', type: 'bigint' })
+  tableId!: number;
+
+  @Column({ name: 'tenant_id', type: 'text' })
+  tenantId!: string;
+
+  @Column({ name: 'table_name', type: 'text' })
+  tableName!: string;
+
+  @Column({ name: 'idempotency_window', type: 'text', default: '24h' })
+  idempotencyWindow!: WindowClass;
+
+  @Column({ name: 'evolution_mode', type: 'text', default: 'strict' })
+  evolutionMode!: 'strict' | 'evolve';
+
+  @Column({ name: 'schema_version', type: 'integer' })
+  schemaVersion!: number;
+
+  @Column({ name: 'last_column_id', type: 'integer' })
+  lastColumnId!: number;
+
+  @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
+  createdAt!: Date;
+
+  @Column({ name: 'created_snapshot_id', type: 'bigint', nullable: true })
+  createdSnapshotId!: number | null;
+
+  @Column({ name: 'dropped_snapshot_id', type: 'bigint', nullable: true })
+  droppedSnapshotId!: number | null;
+}

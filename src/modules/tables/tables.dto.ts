@@ -1,0 +1,167 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayNotEmpty,
+  Allow,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsObject,
+  IsOptional,
+  IsString,
+  Matches,
+  ValidateNested,
+} from 'class-validator';
+import type { Column } from '../../kernel/index.js';
+import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
+import { MAX_COLUMNS, TABLE_NAME } from './table-definition.js';
+import type { Table } from './table.store.js';
+
+const NAME_DOC = 'Up to 128 characters in Unicode normal form C, no control characters, not beginning with "_".';
+const ANY_JSON = { type: 'object', additionalProperties: true } as const;
+
+export class ColumnDto {
+  @ApiProperty({ description: `${NAME_DOC} Unique in its table without regard to case.`, maxLength: 128, example: 'amount' })
+  @IsString()
+  name!: string;
+
+  @ApiProperty({
+    description:
+      'boolean, int, long, float, double, decimal(p,s), string, uuid, date, timestamp, timestamptz or json.',
+    example: 'decimal(18,4)',
+  })
+  @IsString()
+  type!: string;
+
+  @ApiPropertyOptional({ default: true, example: false })
+  @IsOptional()
+  @IsBoolean()
+  nullable?: boolean;
+
+  @ApiPropertyOptional({
+    ...ANY_JSON,
+    nullable: true,
+    description: 'Put into events that lack the column. JSON of the column\'s type; long digits go as a string.',
+    example: '0.0000',
+  })
+  @Allow()
+  default?: unknown;
+
+  @ApiPropertyOptional({ maxLength: 1000, example: 'Gross, in the currency of the order.' })
+  @IsOptional()
+  @IsString()
+  doc?: string;
+}
+
+export class SchemaDto {
+  @ApiProperty({ type: [ColumnDto], minItems: 1, maxItems: MAX_COLUMNS })
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayMaxSize(MAX_COLUMNS)
+  @ValidateNested({ each: true })
+  @Type(() => ColumnDto)
+  columns!: ColumnDto[];
+}
+
+export class CreateTableDto {
+  @ApiProperty({ pattern: TABLE_NAME.source, example: 'orders' })
+  @Matches(TABLE_NAME, { message: `must match ${TABLE_NAME.source}` })
+  table_name!: string;
+
+  @ApiProperty({ type: SchemaDto })
+  @IsObject({ message: 'is required and must be an object' })
+  @ValidateNested()
+  @Type(() => SchemaDto)
+  schema!: SchemaDto;
+
+  @ApiPropertyOptional({ enum: ['strict'], default: 'strict', description: 'strict refuses unknown fields.' })
+  @IsOptional()
+  @IsIn(['strict'])
+  evolution_mode?: 'strict';
+
+  @ApiPropertyOptional({
+    enum: WINDOW_CLASSES,
+    default: '24h',
+    description: 'How long idempotency keys are remembered at least.',
+  })
+  @IsOptional()
+  @IsIn(WINDOW_CLASSES)
+  idempotency_window?: WindowClass;
+}
+
+export class TableColumnDto {
+  @ApiProperty({ description: 'Field id in the Parquet files. Never used again.', example: 5 })
+  id!: number;
+
+  @ApiProperty({ example: 'amount' })
+  name!: string;
+
+  @ApiProperty({ example: 'decimal(18,4)' })
+  type!: string;
+
+  @ApiProperty({ example: false })
+  nullable!: boolean;
+
+  @ApiPropertyOptional({ ...ANY_JSON, example: '0.0000' })
+  default?: unknown;
+
+  @ApiPropertyOptional({ example: 'Gross, in the currency of the order.' })
+  doc?: string;
+}
+
+export class TableSchemaDto {
+  @ApiProperty({ type: [TableColumnDto] })
+  columns!: readonly Column[];
+}
+
+export class TableDto {
+  @ApiProperty({ example: 'orders' })
+  table_name!: string;
+
+  @ApiProperty({ description: 'Also the `ETag`.', example: 1 })
+  schema_version!: number;
+
+  @ApiProperty({ type: TableSchemaDto })
+  schema!: TableSchemaDto;
+
+  @ApiProperty({ enum: ['strict', 'evolve'], example: 'strict' })
+  evolution_mode!: 'strict' | 'evolve';
+
+  @ApiProperty({ enum: WINDOW_CLASSES, example: '24h' })
+  idempotency_window!: WindowClass;
+
+  @ApiProperty({ type: String, format: 'date-time', example: '2026-03-01T09:30:00.000Z' })
+  created_at!: string;
+
+  @ApiProperty({ type: Number, nullable: true, description: 'The first snapshot with the table.', example: 2 })
+  created_snapshot_id!: number | null;
+}
+
+export class TableListDto {
+  @ApiProperty({ type: [TableDto], description: 'In the order of their names.' })
+  tables!: TableDto[];
+
+  @ApiProperty({ type: String, nullable: true, description: 'Null on the last page.', example: null })
+  next_cursor!: string | null;
+}
+
+export class DroppedTableDto {
+  @ApiProperty({ example: 'orders' })
+  table_name!: string;
+
+  @ApiProperty({ description: 'The first snapshot without the table.', example: 9 })
+  dropped_snapshot_id!: number;
+}
+
+export function toTableDto(table: Table): TableDto {
+  return {
+    table_name: table.tableName,
+    schema_version: table.schemaVersion,
+    schema: { columns: table.columns },
+    evolution_mode: table.evolutionMode,
+    idempotency_window: table.idempotencyWindow,
+    created_at: table.createdAt.toISOString(),
+    created_snapshot_id: table.createdSnapshotId,
+  };
+}
