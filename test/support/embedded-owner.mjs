@@ -8,12 +8,14 @@ const settings = { dataDir: process.argv[2], database: { poolMax: 5 }, tenancy: 
 
 try {
   const embedded = await startEmbedded(settings, { info: log, warn: log, error: log });
-  process.once('SIGTERM', () => {
+  const stop = () =>
     embedded.stop().then(
-      () => process.disconnect(),
-      (error) => process.send({ refused: String(error) }, () => process.exit(1)),
+      () => process.exit(0),
+      () => process.exit(1),
     );
-  });
+  process.once('SIGTERM', stop);
+  // The test that started it was killed.
+  process.once('disconnect', stop);
   process.channel.ref();
   process.send({ ready: { settings: embedded.settings, notes: embedded.notes } });
 } catch (error) {
