@@ -5,7 +5,7 @@ export type ReadinessScope = (typeof READINESS_SCOPES)[number];
 export interface ReadinessCheck {
   /** The probes that it counts for. */
   readonly for: readonly ReadinessScope[];
-  /** Resolves when the dependency works now. Must end soon after `signal` aborts. */
+  /** Resolves when the dependency works now. Must end soon after `signal` aborts. Anyone may read the error's message. */
   check(signal: AbortSignal): Promise<void>;
 }
 

@@ -55,12 +55,12 @@ afterAll(() => http.app.close());
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-async function post(path: string, body: BodyInit | undefined, headers: Record<string, string> = JSON_TYPE) {
+async function post(path: string, body: string | Uint8Array<ArrayBuffer> | undefined, headers: Record<string, string> = JSON_TYPE) {
   const response = await fetch(http.url(path), { method: 'POST', headers, ...(body !== undefined && { body }) });
   return { response, status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-async function refused(path: string, body: BodyInit | undefined, headers?: Record<string, string>) {
+async function refused(path: string, body: string | Uint8Array<ArrayBuffer> | undefined, headers?: Record<string, string>) {
   const answer = await post(path, body, headers);
   expect(answer.response.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
   expect(answer.response.headers.get('request-id')).toBe(answer.body.trace_id);
