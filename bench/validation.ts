@@ -45,7 +45,10 @@ function bodies(idDigits: number): { json: Buffer; ndjson: Buffer } {
     const { id, ...sent } = event(i, String(i).padStart(idDigits - 1, '0'));
     return JSON.stringify(sent).replace('"id":0', `"id":1${id}`);
   });
-  return { json: Buffer.from(`{"records":[${texts.join(',')}]}`), ndjson: Buffer.from(`${texts.join('\n')}\n`) };
+  return {
+    json: Buffer.from(`{"records":[${texts.join(',')}]}`),
+    ndjson: Buffer.from(`${texts.join('\n')}\n`),
+  };
 }
 
 type Records = { readonly payload: Record<string, unknown> }[];
@@ -77,7 +80,13 @@ const whole = (contentType: 'json' | 'ndjson', bytes: Buffer) =>
 const baseline = await measure(() => text, JSON.parse);
 const rows: [string, number][] = [
   ['JSON.parse alone', baseline],
-  ['read (UTF-8, scan, parse)', await measure(() => json, (bytes) => readBody({ contentType: 'json', bytes }))],
+  [
+    'read (UTF-8, scan, parse)',
+    await measure(
+      () => json,
+      (bytes) => readBody({ contentType: 'json', bytes }),
+    ),
+  ],
   [
     'canonical form and hash',
     await measure(parsed, (records) => {
@@ -103,8 +112,12 @@ const rows: [string, number][] = [
   ['all, NDJSON, 19-digit ids', await whole('ndjson', long.ndjson)],
 ];
 
-process.stdout.write(`${EVENTS} events of ${Math.round(json.length / EVENTS)} bytes, ${COLUMNS.length} columns\n`);
+process.stdout.write(
+  `${EVENTS} events of ${Math.round(json.length / EVENTS)} bytes, ${COLUMNS.length} columns\n`,
+);
 process.stdout.write(`${'step'.padEnd(28)}${'us/event'.padStart(10)}${'x JSON.parse'.padStart(14)}\n`);
 for (const [step, us] of rows) {
-  process.stdout.write(`${step.padEnd(28)}${us.toFixed(2).padStart(10)}${(us / baseline).toFixed(2).padStart(14)}\n`);
+  process.stdout.write(
+    `${step.padEnd(28)}${us.toFixed(2).padStart(10)}${(us / baseline).toFixed(2).padStart(14)}\n`,
+  );
 }

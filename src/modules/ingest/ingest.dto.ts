@@ -1,5 +1,13 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayMaxSize, ArrayNotEmpty, IsArray, IsOptional, Validate, ValidatorConstraint, type ValidatorConstraintInterface } from 'class-validator';
+import {
+  ArrayMaxSize,
+  ArrayNotEmpty,
+  IsArray,
+  IsOptional,
+  Validate,
+  ValidatorConstraint,
+  type ValidatorConstraintInterface,
+} from 'class-validator';
 import { MAX_KEY_BYTES, MAX_RECEIPT_KEYS } from './ingest-limits.js';
 import type { IngestOutcome } from './ingest.service.js';
 import type { Receipt, RequestReceipt } from './receipts.service.js';
@@ -17,19 +25,28 @@ class IsIdempotencyKey implements ValidatorConstraintInterface {
 }
 
 export class ReceiptsQuery {
-  @ApiPropertyOptional({ type: String, description: 'A record\'s idempotency key.', example: 'order-1001' })
+  @ApiPropertyOptional({ type: String, description: "A record's idempotency key.", example: 'order-1001' })
   @IsOptional()
   @Validate(IsIdempotencyKey)
   key?: string;
 
-  @ApiPropertyOptional({ type: String, description: 'The `Idempotency-Key` header of a request.', example: 'batch-17' })
+  @ApiPropertyOptional({
+    type: String,
+    description: 'The `Idempotency-Key` header of a request.',
+    example: 'batch-17',
+  })
   @IsOptional()
   @Validate(IsIdempotencyKey)
   request_key?: string;
 }
 
 export class ReceiptsDto {
-  @ApiProperty({ type: [String], minItems: 1, maxItems: MAX_RECEIPT_KEYS, example: ['order-1001', 'order-1002'] })
+  @ApiProperty({
+    type: [String],
+    minItems: 1,
+    maxItems: MAX_RECEIPT_KEYS,
+    example: ['order-1001', 'order-1002'],
+  })
   @IsArray()
   @ArrayNotEmpty()
   @ArrayMaxSize(MAX_RECEIPT_KEYS)
@@ -38,7 +55,8 @@ export class ReceiptsDto {
 }
 
 const STATES = ['accepted', 'visible', 'discarded', 'unknown'] as const;
-const STATE_DOC = 'discarded: its table was dropped before a snapshot had it. unknown: not seen in the table\'s window.';
+const STATE_DOC =
+  "discarded: its table was dropped before a snapshot had it. unknown: not seen in the table's window.";
 
 export class ReceiptDto {
   @ApiProperty({ example: 'order-1001' })
@@ -91,13 +109,19 @@ export class IngestReplyDto {
   @ApiProperty({ description: 'Records that had been kept before.', example: 0 })
   duplicate_count!: number;
 
-  @ApiProperty({ description: 'The `min_visibility_token` of a query that must see all of them.', example: 1042 })
+  @ApiProperty({
+    description: 'The `min_visibility_token` of a query that must see all of them.',
+    example: 1042,
+  })
   max_visibility_token!: number;
 
   @ApiProperty({ enum: STATUSES, example: 'accepted' })
   status!: (typeof STATUSES)[number];
 
-  @ApiPropertyOptional({ description: 'A snapshot with the write, where it was waited for and became visible.', example: 17 })
+  @ApiPropertyOptional({
+    description: 'A snapshot with the write, where it was waited for and became visible.',
+    example: 17,
+  })
   visible_snapshot_id?: number;
 
   @ApiPropertyOptional({ description: 'The wait that was granted: longer ones are cut.', example: 5000 })

@@ -1,5 +1,13 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiHeader, ApiOkResponse, ApiOperation, ApiQuery } from '@nestjs/swagger';
+import {
+  ApiAcceptedResponse,
+  ApiBody,
+  ApiConsumes,
+  ApiHeader,
+  ApiOkResponse,
+  ApiOperation,
+  ApiQuery,
+} from '@nestjs/swagger';
 import { IngestReplyDto } from './ingest.dto.js';
 import { MAX_KEY_BYTES, MAX_RECORDS } from './ingest-limits.js';
 
@@ -10,7 +18,11 @@ const RECORD = {
   properties: {
     idempotency_key: { type: 'string', minLength: 1, maxLength: MAX_KEY_BYTES },
     op: { type: 'string', enum: ['insert'], default: 'insert' },
-    event_time: { type: 'string', format: 'date-time', description: 'To the microsecond. Absent: the time of ingestion.' },
+    event_time: {
+      type: 'string',
+      format: 'date-time',
+      description: 'To the microsecond. Absent: the time of ingestion.',
+    },
     payload: { type: 'object', additionalProperties: true },
   },
 } as const;

@@ -42,7 +42,8 @@ export class IngestService {
   /** When it resolves the events are durable. Rejects with the client's error, and then nothing was kept. */
   async ingest(call: IngestCall): Promise<IngestOutcome> {
     const { tenantId, tableName } = call;
-    const table = this.tables.cached(tenantId, tableName) ?? (await this.tables.forIngest(tenantId, tableName));
+    const table =
+      this.tables.cached(tenantId, tableName) ?? (await this.tables.forIngest(tenantId, tableName));
     const body = readBody(call.body);
     const { wait, timeoutMs } = readWaitOptions(body.options, call.queryString, this.settings);
     const ack = await this.bus.append(await this.request(call, table, body));
@@ -51,7 +52,11 @@ export class IngestService {
     return { ...ack, waited: { timeoutMs, snapshotId: visible?.snapshotId } };
   }
 
-  private async request(call: IngestCall, table: IngestTable, body = readBody(call.body)): Promise<IngestRequest> {
+  private async request(
+    call: IngestCall,
+    table: IngestTable,
+    body = readBody(call.body),
+  ): Promise<IngestRequest> {
     const { tenantId, tableName, requestKey } = call;
     const records = await prepareRecords(body, table.validator, requestKey);
     const { tableId, windowClass, schemaVersion, catalogEpoch } = table;

@@ -60,7 +60,8 @@ class FaultFinder {
     }
     const number = this.take(NUMBER);
     if (number === undefined) return this.unexpected('a value');
-    if (!Number.isFinite(Number(number))) this.fail('number', at, 'the number is beyond the range of 64 bits');
+    if (!Number.isFinite(Number(number)))
+      this.fail('number', at, 'the number is beyond the range of 64 bits');
   }
 
   private object(): void {
@@ -116,7 +117,11 @@ class FaultFinder {
       value = JSON.parse(this.text.slice(start, end + 1)) as string;
     } catch {
       const ended = end < this.text.length;
-      return this.fail('syntax', start, ended ? `${what} with an escape or character that JSON has not` : `${what} without an end`);
+      return this.fail(
+        'syntax',
+        start,
+        ended ? `${what} with an escape or character that JSON has not` : `${what} without an end`,
+      );
     }
     if (!value.isWellFormed()) this.fail('surrogate', start, `${what} with half of a surrogate pair`);
     return value;

@@ -50,7 +50,11 @@ export function scanJson(bytes: Uint8Array, start: number, end: number, maxDepth
         while (i < end && STRING_STOPS[bytes[i] as number] === 0) i++;
         if (bytes[i++] !== BACKSLASH || i >= end) break;
         // \ud800 to \udfff, in either case.
-        if (bytes[i] === 0x75 && ((bytes[i + 1] as number) | 0x20) === 0x64 && (bytes[i + 2] as number) > 0x37) {
+        if (
+          bytes[i] === 0x75 &&
+          ((bytes[i + 1] as number) | 0x20) === 0x64 &&
+          (bytes[i + 2] as number) > 0x37
+        ) {
           surrogates = true;
         }
         i++;

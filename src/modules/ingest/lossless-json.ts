@@ -25,7 +25,12 @@ const parseWithSource = JSON.parse as unknown as (text: string, reviver: SourceR
  * numbers beyond a double's range and lone surrogates. Keys that are there twice are for the caller to find by
  * `members`, who walks the value anyway.
  */
-export function parseLossless(bytes: Buffer, start: number, end: number, maxNesting: number): LosslessDocument {
+export function parseLossless(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  maxNesting: number,
+): LosslessDocument {
   const scan = scanJson(bytes, start, end, maxNesting);
   if (scan.depth > maxNesting) {
     const message = `objects and arrays may nest ${maxNesting} deep at most`;

@@ -76,7 +76,13 @@ class Preparation {
   private refuseKeyless(index: number): void {
     const place = this.body.placeOf(index);
     const message = 'a record needs an idempotency_key where the request has no Idempotency-Key header';
-    this.keyless.add({ record: index, ...place, path: `${place.path}.idempotency_key`, message, found: 'nothing' });
+    this.keyless.add({
+      record: index,
+      ...place,
+      path: `${place.path}.idempotency_key`,
+      message,
+      found: 'nothing',
+    });
   }
 
   private refuseMisfit(index: number, payload: Record<string, unknown>): void {
@@ -85,14 +91,25 @@ class Preparation {
     for (const misfit of this.validator.violations(payload, Math.max(1, this.misfits.room))) {
       const { path, expected, rule, found } = misfit;
       const message = `expected ${rule}; found ${found}`;
-      this.misfits.add({ record: index, ...place, path: `${place.path}.payload${path}`, message, expected, found });
+      this.misfits.add({
+        record: index,
+        ...place,
+        path: `${place.path}.payload${path}`,
+        message,
+        expected,
+        found,
+      });
     }
   }
 
   private refuseSize(index: number): never {
-    throw new AppError(PAYLOAD_TOO_LARGE, `The payload of record ${index} is over ${MAX_PAYLOAD_CHARS} characters.`, {
-      context: { record: index, max_payload_chars: MAX_PAYLOAD_CHARS },
-    });
+    throw new AppError(
+      PAYLOAD_TOO_LARGE,
+      `The payload of record ${index} is over ${MAX_PAYLOAD_CHARS} characters.`,
+      {
+        context: { record: index, max_payload_chars: MAX_PAYLOAD_CHARS },
+      },
+    );
   }
 
   /** The text has more members than the records: a key was there twice, unless a record was refused unread. */

@@ -5,14 +5,17 @@ import { TableRegistry } from '../tables/index.js';
 
 /** What became of one record. `unknown`: the key was not seen in its window. */
 export type Receipt = { readonly key: string } & (
-  | { readonly state: 'unknown' }
-  | ({ readonly visibilityToken: number } & EventLocation)
+  { readonly state: 'unknown' } | ({ readonly visibilityToken: number } & EventLocation)
 );
 
 /** What became of one request. It is visible when its last record is. */
 export type RequestReceipt = { readonly requestKey: string } & (
   | { readonly state: 'unknown' }
-  | ({ readonly firstToken: number; readonly lastToken: number; readonly recordCount: number } & EventLocation)
+  | ({
+      readonly firstToken: number;
+      readonly lastToken: number;
+      readonly recordCount: number;
+    } & EventLocation)
 );
 
 @Injectable()
@@ -47,7 +50,11 @@ export class ReceiptsService {
     return { requestKey, ...entry, ...(location ?? { state: 'accepted' }) };
   }
 
-  private async locate(tenantId: string, tableId: number, tokens: readonly number[]): Promise<Map<number, EventLocation>> {
+  private async locate(
+    tenantId: string,
+    tableId: number,
+    tokens: readonly number[],
+  ): Promise<Map<number, EventLocation>> {
     return tokens.length === 0 ? new Map() : this.locator.locate(tenantId, tableId, tokens);
   }
 }

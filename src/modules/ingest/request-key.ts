@@ -11,5 +11,8 @@ export function readRequestKey(header: string | undefined): string | undefined {
   const bytes = Buffer.from(header, 'latin1');
   const key = bytes.toString('utf8');
   if (isUtf8(bytes) && isIdempotencyKey(key)) return key;
-  throw refusal(REQUEST_INVALID, { path: 'Idempotency-Key', message: `must have 1 to ${MAX_KEY_BYTES} bytes of UTF-8` });
+  throw refusal(REQUEST_INVALID, {
+    path: 'Idempotency-Key',
+    message: `must have 1 to ${MAX_KEY_BYTES} bytes of UTF-8`,
+  });
 }

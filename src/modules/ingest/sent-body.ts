@@ -27,7 +27,8 @@ const ENVELOPE_NESTING = 2;
 
 /** Parses a body. Throws REQUEST_INVALID with the place of the first fault, or PAYLOAD_TOO_LARGE. */
 export function readBody(body: IngestBody): SentBody {
-  if (!isUtf8(body.bytes)) throw refusal(REQUEST_INVALID, { path: '$', message: 'the body is not valid UTF-8' });
+  if (!isUtf8(body.bytes))
+    throw refusal(REQUEST_INVALID, { path: '$', message: 'the body is not valid UTF-8' });
   return body.contentType === 'json' ? readJson(body.bytes) : readNdjson(body.bytes);
 }
 
@@ -106,7 +107,8 @@ function parse(bytes: Buffer, start: number, end: number, maxNesting: number, li
 /** The client's error for a faulty text. */
 export function faultRefusal(fault: JsonFault, line: number | undefined): AppError {
   const { path, position } = fault;
-  const message = fault.kind === 'syntax' ? `malformed JSON at position ${position}: ${fault.message}` : fault.message;
+  const message =
+    fault.kind === 'syntax' ? `malformed JSON at position ${position}: ${fault.message}` : fault.message;
   return refusal(REQUEST_INVALID, { path, message, position, ...(line !== undefined && { line }) });
 }
 
@@ -122,7 +124,11 @@ function refuseUnknown(options: Record<string, unknown>): void {
 
 function refuseCount(count: number, path: string): void {
   if (count === 0) {
-    throw refusal(REQUEST_INVALID, { path, message: 'there must be at least one record', expected: 'records' });
+    throw refusal(REQUEST_INVALID, {
+      path,
+      message: 'there must be at least one record',
+      expected: 'records',
+    });
   }
   if (count > MAX_RECORDS) {
     throw new AppError(PAYLOAD_TOO_LARGE, `A request holds ${MAX_RECORDS} records at most.`, {

@@ -24,7 +24,12 @@ const LATER_OPS = new Set<unknown>(['upsert', 'delete']);
 /** Reads one record; undefined after `refuse` was called for each field that is wrong. */
 export function readRecord(sent: unknown, refuse: (fault: FieldFault) => void): SentRecord | undefined {
   if (!isObject(sent)) {
-    refuse({ path: '', message: 'a record must be an object', expected: 'object', found: describeFound(sent) });
+    refuse({
+      path: '',
+      message: 'a record must be an object',
+      expected: 'object',
+      found: describeFound(sent),
+    });
     return undefined;
   }
   const { idempotency_key: key, op, event_time: time, payload } = sent;
@@ -52,27 +57,44 @@ export function isIdempotencyKey(value: unknown): value is string {
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber);
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber)
+  );
 }
 
 function explain(sent: Record<string, unknown>, refuse: (fault: FieldFault) => void): void {
   const { idempotency_key: key, op, event_time: time, payload } = sent;
   if (key !== undefined && !isIdempotencyKey(key)) {
-    refuse({ path: '.idempotency_key', message: `must be ${KEY_RULE}`, expected: 'string', found: describeFound(key) });
+    refuse({
+      path: '.idempotency_key',
+      message: `must be ${KEY_RULE}`,
+      expected: 'string',
+      found: describeFound(key),
+    });
   }
   if (op !== undefined && op !== 'insert') {
     const message = LATER_OPS.has(op) ? 'a table without a primary key takes insert only' : 'must be insert';
     refuse({ path: '.op', message, expected: 'insert', found: describeFound(op) });
   }
   if (time !== undefined && (typeof time !== 'string' || toInstantText(time) === undefined)) {
-    const message = 'must be an RFC 3339 time with an offset, to the microsecond at most, of the years 0001 to 9999';
+    const message =
+      'must be an RFC 3339 time with an offset, to the microsecond at most, of the years 0001 to 9999';
     refuse({ path: '.event_time', message, expected: 'RFC 3339 time', found: describeFound(time) });
   }
   if (!isObject(payload)) {
-    refuse({ path: '.payload', message: 'must be an object', expected: 'object', found: describeFound(payload) });
+    refuse({
+      path: '.payload',
+      message: 'must be an object',
+      expected: 'object',
+      found: describeFound(payload),
+    });
   }
   for (const name of Object.keys(sent)) {
     if (FIELDS.has(name)) continue;
-    refuse({ path: memberPath(name), message: 'a record has no such field', found: describeFound(sent[name]) });
+    refuse({
+      path: memberPath(name),
+      message: 'a record has no such field',
+      found: describeFound(sent[name]),
+    });
   }
 }

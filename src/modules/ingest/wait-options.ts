@@ -33,16 +33,27 @@ export function readWaitOptions(
       violations.add({ path: `$.${name}`, message: 'is in the body and in the query string; send it once' });
     }
   }
-  const wait = body.wait_for_visibility ?? fromText(queryString.wait_for_visibility, { true: true, false: false });
+  const wait =
+    body.wait_for_visibility ?? fromText(queryString.wait_for_visibility, { true: true, false: false });
   if (wait !== undefined && typeof wait !== 'boolean') {
     const message = 'must be true or false';
-    violations.add({ path: '$.wait_for_visibility', message, expected: 'boolean', found: describeFound(wait) });
+    violations.add({
+      path: '$.wait_for_visibility',
+      message,
+      expected: 'boolean',
+      found: describeFound(wait),
+    });
   }
   const sentMs = queryString.visibility_timeout_ms;
   const timeoutMs = body.visibility_timeout_ms ?? (DIGITS.test(String(sentMs)) ? Number(sentMs) : sentMs);
   if (timeoutMs !== undefined && !(Number.isInteger(timeoutMs) && Number(timeoutMs) >= 0)) {
     const message = 'must be a whole number of milliseconds';
-    violations.add({ path: '$.visibility_timeout_ms', message, expected: 'integer', found: describeFound(timeoutMs) });
+    violations.add({
+      path: '$.visibility_timeout_ms',
+      message,
+      expected: 'integer',
+      found: describeFound(timeoutMs),
+    });
   }
   violations.refuse(REQUEST_INVALID);
   const askedMs = typeof timeoutMs === 'number' ? timeoutMs : limits.timeoutMs;

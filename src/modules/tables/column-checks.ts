@@ -88,8 +88,14 @@ const SIMPLE_CHECKS: { readonly [K in Exclude<ColumnType['kind'], 'decimal'>]: C
     check: checkLong,
     rule: 'an integer from -9223372036854775808 to 9223372036854775807, as a number or as a decimal string',
   },
-  float: { check: checkFloat, rule: 'a number within the range of 32 bits; an integer must be exact in them' },
-  double: { check: checkDouble, rule: 'a number within the range of 64 bits; an integer must be exact in them' },
+  float: {
+    check: checkFloat,
+    rule: 'a number within the range of 32 bits; an integer must be exact in them',
+  },
+  double: {
+    check: checkDouble,
+    rule: 'a number within the range of 64 bits; an integer must be exact in them',
+  },
   string: { check: (value) => (typeof value === 'string' ? value : REFUSED), rule: 'a string' },
   uuid: { check: checkUuid, rule: 'a UUID of 32 hex digits with hyphens, as a string' },
   date: {

@@ -22,7 +22,7 @@ export function readDecimal(text: string): DecimalValue | undefined {
   return { negative: sign === '-', digits: all.slice(start, end), exponent };
 }
 
-const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown };
 
 /**
  * A JSON number that a double would round. It keeps the digits that were sent; `JSON.stringify` writes them back.
@@ -35,7 +35,7 @@ export class ExactNumber {
   ) {}
 
   toJSON(): unknown {
-    return rawJson(this.source);
+    return rawJSON(this.source);
   }
 }
 
@@ -44,6 +44,7 @@ export function toExactNumber(source: string, double: number): number | ExactNum
   const sent = readDecimal(source);
   const kept = readDecimal(String(double));
   if (sent === undefined || kept === undefined) throw new Error(`not a finite JSON number: ${source}`);
-  const same = sent.digits === kept.digits && sent.exponent === kept.exponent && sent.negative === kept.negative;
+  const same =
+    sent.digits === kept.digits && sent.exponent === kept.exponent && sent.negative === kept.negative;
   return same ? double : new ExactNumber(source, sent);
 }

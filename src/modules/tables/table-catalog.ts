@@ -35,7 +35,12 @@ export class TableCatalog {
     const tables: SnapshotTable[] = [];
     for (const row of rows) {
       const columns = await this.schemas.at(row.table_id, row.schema_version);
-      tables.push({ tableId: row.table_id, tableName: row.table_name, schemaVersion: row.schema_version, columns });
+      tables.push({
+        tableId: row.table_id,
+        tableName: row.table_name,
+        schemaVersion: row.schema_version,
+        columns,
+      });
     }
     this.snapshots.set(key, tables);
     return tables;

@@ -55,7 +55,9 @@ export function defineTable(request: TableRequest): TableDefinition {
   if (columns.length === 0 || columns.length > MAX_COLUMNS) {
     violations.push({ path: '$.schema.columns', message: `must have 1 to ${MAX_COLUMNS} columns` });
   } else {
-    violations.push(...columns.flatMap((column, index) => violationsOf(column, `$.schema.columns[${index}]`)));
+    violations.push(
+      ...columns.flatMap((column, index) => violationsOf(column, `$.schema.columns[${index}]`)),
+    );
     violations.push(...repeatedNames(columns));
   }
   const [first] = violations;
@@ -92,13 +94,19 @@ function violationsOf(column: ColumnRequest, path: string): Violation[] {
   if (nameFault !== undefined) violations.push({ path: `${path}.name`, message: nameFault });
   if (parseColumnType(column.type) === undefined) {
     const types = [...SIMPLE_TYPES, 'decimal(p,s)'].join(', ');
-    violations.push({ path: `${path}.type`, message: `must be one of ${types} with 1 <= p <= 38 and 0 <= s <= p` });
+    violations.push({
+      path: `${path}.type`,
+      message: `must be one of ${types} with 1 <= p <= 38 and 0 <= s <= p`,
+    });
   } else {
     const defaultFault = faultOfDefault(column);
     if (defaultFault !== undefined) violations.push({ path: `${path}.default`, message: defaultFault });
   }
   if (column.doc !== undefined && column.doc !== null && !isPlainText(column.doc, MAX_DOC_CHARS)) {
-    violations.push({ path: `${path}.doc`, message: `must have at most ${MAX_DOC_CHARS} characters, and no NUL` });
+    violations.push({
+      path: `${path}.doc`,
+      message: `must have at most ${MAX_DOC_CHARS} characters, and no NUL`,
+    });
   }
   return violations;
 }

@@ -110,6 +110,7 @@ export class TableRegistry implements OnModuleInit, OnModuleDestroy {
     const kept = this.tenants.get(tenantId);
     if (kept !== undefined && kept.catalogEpoch > table.catalogEpoch) return;
     if (kept?.catalogEpoch === table.catalogEpoch) kept.tables.set(tableName, table);
-    else this.tenants.set(tenantId, { catalogEpoch: table.catalogEpoch, tables: new Map([[tableName, table]]) });
+    else
+      this.tenants.set(tenantId, { catalogEpoch: table.catalogEpoch, tables: new Map([[tableName, table]]) });
   }
 }

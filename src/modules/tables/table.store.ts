@@ -34,7 +34,12 @@ export class TableStore {
     });
     await tx.insert(TableDefEntity, row);
     const { tableId, schemaVersion } = row;
-    const version = tx.create(TableSchemaVersionEntity, { tableId, tenantId, schemaVersion, schemaJson: { columns } });
+    const version = tx.create(TableSchemaVersionEntity, {
+      tableId,
+      tenantId,
+      schemaVersion,
+      schemaJson: { columns },
+    });
     await tx.insert(TableSchemaVersionEntity, version as QueryDeepPartialEntity<TableSchemaVersionEntity>);
     return row;
   }
@@ -61,7 +66,11 @@ export class TableStore {
   /** Live tables in the order of their names, those after `after`. */
   async listLive(tx: Tx, tenantId: string, limit: number, after: string | undefined): Promise<Table[]> {
     const rows = await tx.find(TableDefEntity, {
-      where: { tenantId, droppedSnapshotId: IsNull(), ...(after !== undefined && { tableName: MoreThan(after) }) },
+      where: {
+        tenantId,
+        droppedSnapshotId: IsNull(),
+        ...(after !== undefined && { tableName: MoreThan(after) }),
+      },
       order: { tableName: 'ASC' },
       take: limit,
     });
@@ -69,10 +78,15 @@ export class TableStore {
   }
 
   private async withColumns(tx: Tx, rows: readonly TableDefEntity[]): Promise<Table[]> {
-    const versions = await tx.findBy(TableSchemaVersionEntity, { tableId: In(rows.map((row) => row.tableId)) });
+    const versions = await tx.findBy(TableSchemaVersionEntity, {
+      tableId: In(rows.map((row) => row.tableId)),
+    });
     return rows.map((row) => {
-      const version = versions.find((v) => v.tableId === row.tableId && v.schemaVersion === row.schemaVersion);
-      if (version === undefined) throw new Error(`table ${row.tableId} lacks schema version ${row.schemaVersion}`);
+      const version = versions.find(
+        (v) => v.tableId === row.tableId && v.schemaVersion === row.schemaVersion,
+      );
+      if (version === undefined)
+        throw new Error(`table ${row.tableId} lacks schema version ${row.schemaVersion}`);
       return { ...row, columns: version.schemaJson.columns };
     });
   }

@@ -61,7 +61,8 @@ export class TablesController {
   @ApiOperation({
     operationId: 'dropTable',
     summary: 'Drop a table',
-    description: 'Older snapshots still have it. Events that no snapshot has yet are discarded; their receipts say so.',
+    description:
+      'Older snapshots still have it. Events that no snapshot has yet are discarded; their receipts say so.',
   })
   @ApiParam(TABLE_PARAM)
   @ApiOkResponse({ type: DroppedTableDto })

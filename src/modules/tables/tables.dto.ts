@@ -18,11 +18,16 @@ import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
 import { MAX_COLUMNS, TABLE_NAME } from './table-definition.js';
 import type { Table } from './table.store.js';
 
-const NAME_DOC = 'Up to 128 characters in Unicode normal form C, no control characters, not beginning with "_".';
+const NAME_DOC =
+  'Up to 128 characters in Unicode normal form C, no control characters, not beginning with "_".';
 const ANY_JSON = { type: 'object', additionalProperties: true } as const;
 
 export class ColumnDto {
-  @ApiProperty({ description: `${NAME_DOC} Unique in its table without regard to case.`, maxLength: 128, example: 'amount' })
+  @ApiProperty({
+    description: `${NAME_DOC} Unique in its table without regard to case.`,
+    maxLength: 128,
+    example: 'amount',
+  })
   @IsString()
   name!: string;
 
@@ -42,7 +47,8 @@ export class ColumnDto {
   @ApiPropertyOptional({
     ...ANY_JSON,
     nullable: true,
-    description: 'Put into events that lack the column. JSON of the column\'s type; long digits go as a string.',
+    description:
+      "Put into events that lack the column. JSON of the column's type; long digits go as a string.",
     example: '0.0000',
   })
   @Allow()
@@ -134,7 +140,12 @@ export class TableDto {
   @ApiProperty({ type: String, format: 'date-time', example: '2026-03-01T09:30:00.000Z' })
   created_at!: string;
 
-  @ApiProperty({ type: Number, nullable: true, description: 'The first snapshot with the table.', example: 2 })
+  @ApiProperty({
+    type: Number,
+    nullable: true,
+    description: 'The first snapshot with the table.',
+    example: 2,
+  })
   created_snapshot_id!: number | null;
 }
 

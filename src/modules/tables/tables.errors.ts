@@ -3,7 +3,8 @@ import { AppError, defineError } from '../../kernel/index.js';
 export const TABLE_NOT_FOUND = defineError({
   code: 'TABLE_NOT_FOUND',
   title: 'There is no such table',
-  cause: 'The tenant has no live table of this name. Tables of other tenants are never told apart from missing ones.',
+  cause:
+    'The tenant has no live table of this name. Tables of other tenants are never told apart from missing ones.',
   action: 'Check the name against `GET /v1/tables`, or create the table.',
   retryable: false,
   normal: true,
@@ -21,8 +22,10 @@ export const TABLE_ALREADY_EXISTS = defineError({
 export const SCHEMA_VIOLATION = defineError({
   code: 'SCHEMA_VIOLATION',
   title: 'A record does not fit the schema of its table',
-  cause: 'A field has another type than its column, is missing or null where the column requires it, or has no column.',
-  action: 'Correct what `context.violations` names (the first 100) and send the request again. Nothing of it was kept.',
+  cause:
+    'A field has another type than its column, is missing or null where the column requires it, or has no column.',
+  action:
+    'Correct what `context.violations` names (the first 100) and send the request again. Nothing of it was kept.',
   retryable: false,
   normal: true,
 });

@@ -8,7 +8,10 @@ const NAME_MAX_CHARS = 128;
 export function memberPath(name: string): string {
   const shown = name.length > NAME_MAX_CHARS ? `${name.slice(0, NAME_MAX_CHARS)}…` : name;
   if (PLAIN_NAME.test(shown)) return `.${shown}`;
-  const quoted = JSON.stringify(shown.toWellFormed()).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'");
+  const quoted = JSON.stringify(shown.toWellFormed())
+    .slice(1, -1)
+    .replaceAll('\\"', '"')
+    .replaceAll("'", "\\'");
   return `['${quoted}']`;
 }
 
@@ -19,7 +22,7 @@ export function describeFound(value: unknown): string {
   if (typeof value === 'string') return cut(JSON.stringify(cut(value).toWellFormed()));
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'an object';
-  return String(value);
+  return JSON.stringify(value);
 }
 
 function cut(text: string): string {
