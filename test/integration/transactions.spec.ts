@@ -1,0 +1,153 @@
+import { DataSource } from 'typeorm';
+import { createDataSource, query, sql, Transactions } from '../../src/database/index.js';
+import { TENANCY_ENTITIES } from '../../src/modules/tenancy/index.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { startRelay, type Relay } from '../support/relay.js';
+
+let database: TestDatabase;
+let dataSource: DataSource;
+let transactions: Transactions;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  dataSource = await open(database.url);
+  transactions = new Transactions(dataSource);
+});
+
+afterAll(async () => {
+  await dataSource?.destroy();
+  await database?.drop();
+});
+
+const open = (url: string, poolMax = 4) =>
+  createDataSource(url, { poolMax, entities: TENANCY_ENTITIES }).initialize();
+
+const insert = (tenantId: string) => sql`INSERT INTO tenant (tenant_id, name) VALUES (${tenantId}, 'x')`;
+
+async function tenantIds(prefix: string): Promise<string[]> {
+  const rows = await query<{ id: string }>(
+    dataSource,
+    sql`SELECT tenant_id AS id FROM tenant WHERE tenant_id LIKE ${`${prefix}%`} ORDER BY 1`,
+  );
+  return rows.map((row) => row.id);
+}
+
+describe('a write transaction', () => {
+  it('commits all of it', async () => {
+    const answer = await transactions.write(async (tx) => {
+      await query(tx, insert('all-1'));
+      await query(tx, insert('all-2'));
+      return 'done';
+    });
+    expect(answer).toBe('done');
+    expect(await tenantIds('all-')).toEqual(['all-1', 'all-2']);
+  });
+
+  it('keeps nothing where the work throws, and passes the error on', async () => {
+    const fault = new Error('changed my mind');
+    const work = transactions.write(async (tx) => {
+      await query(tx, insert('thrown'));
+      throw fault;
+    });
+    await expect(work).rejects.toBe(fault);
+    expect(await tenantIds('thrown')).toEqual([]);
+  });
+
+  it('keeps nothing where a later statement fails', async () => {
+    const work = transactions.write(async (tx) => {
+      await query(tx, insert('partial'));
+      await query(tx, insert('NOT A SLUG'));
+    });
+    await expect(work).rejects.toMatchObject({
+      driverError: { code: '23514' },
+    });
+    expect(await tenantIds('partial')).toEqual([]);
+  });
+
+  it('shows nothing to others before it commits', async () => {
+    await transactions.write(async (tx) => {
+      await query(tx, insert('hidden'));
+      expect(await tenantIds('hidden')).toEqual([]);
+    });
+    expect(await tenantIds('hidden')).toEqual(['hidden']);
+  });
+
+  it('gives its connection back, however it ends', async () => {
+    const narrow = await open(database.url, 2);
+    try {
+      const few = new Transactions(narrow);
+      for (let i = 0; i < 10; i += 1) {
+        await expect(few.write(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+      }
+      await few.write((tx) => query(tx, insert('given-back')));
+      expect(await tenantIds('given-back')).toEqual(['given-back']);
+    } finally {
+      await narrow.destroy();
+    }
+  });
+
+  it('does not wait for a lock for ever', async () => {
+    const [settings] = await transactions.write((tx) =>
+      query<Record<string, string>>(
+        tx,
+        sql`SELECT current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS statement,
+                   current_setting('idle_in_transaction_session_timeout') AS idle`,
+      ),
+    );
+    expect(settings).toEqual({ lock: '5s', statement: '15s', idle: '5s' });
+  });
+});
+
+describe('a read transaction', () => {
+  it('answers from one moment', async () => {
+    await transactions.read(async (tx) => {
+      const count = () => query(tx, sql`SELECT count(*) FROM tenant WHERE tenant_id LIKE 'moment%'`);
+      const before = await count();
+      await query(dataSource, insert('moment'));
+      expect(await count()).toEqual(before);
+    });
+    expect(await tenantIds('moment')).toEqual(['moment']);
+  });
+});
+
+describe('a database that is away', () => {
+  let relay: Relay;
+  let remote: DataSource;
+  let away: Transactions;
+
+  beforeEach(async () => {
+    relay = await startRelay(database.url);
+    remote = await open(relay.url);
+    away = new Transactions(remote);
+  });
+
+  afterEach(async () => {
+    await remote.destroy();
+    await relay.close();
+  });
+
+  const unavailable = {
+    code: 'DEPENDENCY_UNAVAILABLE',
+    retryAfterMs: 1000,
+    context: { dependency: 'postgres' },
+  };
+
+  it('is DEPENDENCY_UNAVAILABLE, and works again when it is back', async () => {
+    await away.write((tx) => query(tx, insert('away-before')));
+    await relay.cut();
+    await expect(away.write((tx) => query(tx, insert('away-during')))).rejects.toMatchObject(unavailable);
+    await relay.mend();
+    await away.write((tx) => query(tx, insert('away-after')));
+    expect(await tenantIds('away-')).toEqual(['away-after', 'away-before']);
+  });
+
+  it('leaves nothing of a transaction that it interrupts', async () => {
+    const work = away.write(async (tx) => {
+      await query(tx, insert('cut'));
+      await relay.cut();
+      await query(tx, insert('cut-2'));
+    });
+    await expect(work).rejects.toMatchObject(unavailable);
+    expect(await tenantIds('cut')).toEqual([]);
+  });
+});

@@ -1,0 +1,151 @@
+import { Body, Controller, Get, Global, Module, Post } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import type { InjectOptions } from 'fastify';
+import { DataSource } from 'typeorm';
+import { ConfigModule, loadSettings } from '../../src/config/index.js';
+import { DatabaseModule } from '../../src/database/index.js';
+import { createHttpAdapter, HttpModule } from '../../src/http/index.js';
+import { CLOCK, createLogger, LOGGER, systemClock, type Clock } from '../../src/kernel/index.js';
+import {
+  Caller,
+  Public,
+  Roles,
+  TENANCY_ENTITIES,
+  TenancyHttpModule,
+  type CallerIdentity,
+} from '../../src/modules/tenancy/index.js';
+
+export const PLATFORM_KEY = 'platform-key-of-the-tests';
+
+/** What the answers' bodies have, one or the other. */
+export interface AnswerBody {
+  readonly [field: string]: unknown;
+  readonly detail?: string;
+  readonly error_code?: string;
+  readonly context?: { readonly violations?: readonly { readonly path: string }[] };
+  readonly next_cursor?: string | null;
+  readonly tenants?: readonly { readonly tenant_id: string }[];
+  readonly keys?: readonly object[];
+}
+
+export interface Answer {
+  readonly status: number;
+  /** Parsed where it is JSON, else text. */
+  readonly body: AnswerBody;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+/** A process with the tenancy module, the HTTP layer and three trial calls: `bare`, `open` and `write`. */
+export interface TenancyApp {
+  readonly nest: NestFastifyApplication;
+  readonly database: DataSource;
+  /** How far its clock runs ahead of the system's, so that caches and keys grow old without waiting. */
+  aheadMs: number;
+  readonly call: (
+    method: Method,
+    url: string,
+    options?: { readonly key?: string; readonly body?: unknown; readonly authorization?: string },
+  ) => Promise<Answer>;
+  readonly platform: (method: Method, url: string, body?: unknown) => Promise<Answer>;
+  /** A new key of the tenant; an ingest_writer where `body` does not say. */
+  readonly issue: (
+    tenant: string,
+    body?: object,
+  ) => Promise<{ readonly key: string; readonly key_id: string }>;
+  /** A call that needs ingest_writer. */
+  readonly write: (key: string) => Promise<Answer>;
+  readonly close: () => Promise<void>;
+}
+
+@Controller('v1/trial')
+class TrialController {
+  @Get('bare') bare(): string {
+    return 'reached';
+  }
+  @Public() @Get('open') open(): string {
+    return 'reached';
+  }
+  @Roles('ingest_writer') @Post('write') write(
+    @Body() body: unknown,
+    @Caller() caller: CallerIdentity,
+  ): object {
+    return { body, caller };
+  }
+}
+
+export async function startTenancyApp(databaseUrl: string): Promise<TenancyApp> {
+  const settings = loadSettings({
+    TIDEMARK_KEY_PEPPER: 'a pepper for the tests',
+    TIDEMARK_PLATFORM_KEY: PLATFORM_KEY,
+  });
+  const logger = createLogger('silent');
+  const ahead = { ms: 0 };
+  const clock: Clock = {
+    now: () => Date.now() + ahead.ms,
+    sleep: (ms, signal) => systemClock.sleep(ms, signal),
+  };
+
+  @Global()
+  @Module({
+    controllers: [TrialController],
+    providers: [
+      { provide: LOGGER, useValue: logger },
+      { provide: CLOCK, useValue: clock },
+    ],
+    exports: [LOGGER, CLOCK],
+  })
+  class KernelForTests {}
+
+  const module = await Test.createTestingModule({
+    imports: [
+      KernelForTests,
+      ConfigModule.forSettings(settings),
+      DatabaseModule.forRoot({ url: databaseUrl, poolMax: 4, entities: TENANCY_ENTITIES }),
+      HttpModule,
+      TenancyHttpModule,
+    ],
+  }).compile();
+  const adapter = createHttpAdapter(settings.http, logger);
+  const nest = module.createNestApplication<NestFastifyApplication>(adapter);
+  await nest.init();
+  await adapter.getInstance().ready();
+
+  const call: TenancyApp['call'] = async (method, url, { key, body, authorization } = {}) => {
+    const request: InjectOptions = { method, url, headers: {} };
+    const header = authorization ?? (key === undefined ? undefined : `Bearer ${key}`);
+    if (header !== undefined) request.headers = { authorization: header };
+    if (body !== undefined) {
+      request.headers = { ...request.headers, 'content-type': 'application/json' };
+      request.payload = JSON.stringify(body);
+    }
+    const answer = await nest.inject(request);
+    const json = String(answer.headers['content-type']).includes('json');
+    const parsed = (json ? answer.json() : answer.body) as AnswerBody;
+    return { status: answer.statusCode, body: parsed, headers: answer.headers };
+  };
+  const platform: TenancyApp['platform'] = (method, url, body) =>
+    call(method, url, { key: PLATFORM_KEY, body });
+  return {
+    nest,
+    database: module.get(DataSource),
+    get aheadMs() {
+      return ahead.ms;
+    },
+    set aheadMs(ms: number) {
+      ahead.ms = ms;
+    },
+    call,
+    platform,
+    issue: async (tenant, body) => {
+      const request = { name: 'a key', roles: ['ingest_writer'], ...body };
+      const answer = await platform('POST', `/v1/tenants/${tenant}/keys`, request);
+      if (answer.status !== 201) throw new Error(`no key was made: ${JSON.stringify(answer.body)}`);
+      return answer.body as unknown as { key: string; key_id: string };
+    },
+    write: (key) => call('POST', '/v1/trial/write', { key, body: { a: 1 } }),
+    close: () => nest.close(),
+  };
+}
