@@ -1,5 +1,4 @@
-import { AppError, SERVER_BUSY } from '../../kernel/index.js';
-import { failpoint } from '../../kernel/index.js';
+import { AppError, failpoint, SERVER_BUSY } from '../../kernel/index.js';
 import { SQLSTATE, sqlStateOf, translateDatabaseError, type SqlExecutor } from '../../database/index.js';
 import type { BatchIds } from './batch-ids.js';
 import { encodeBody } from './body.js';
@@ -65,7 +64,10 @@ export class GroupCommitter {
     try {
       const firstTokens = await this.call(first, plan);
       await failpoint('ingest.committed');
-      open.forEach(({ pending, verdict }) => settle(pending, verdict, firstTokens));
+      for (const { pending, verdict } of open) {
+        if (verdict.kind === 'refused') pending.reject(reusedKey(verdict));
+        else settle(pending, verdict, firstTokens);
+      }
       return [];
     } catch (error) {
       const state = sqlStateOf(error);
@@ -75,7 +77,10 @@ export class GroupCommitter {
         await this.read(remaining, ledger);
         return remaining;
       }
-      if (state === SQLSTATE.ingestEpochChanged) return revalidateAll(remaining);
+      if (state === SQLSTATE.ingestEpochChanged) {
+        const renewed = await Promise.all(remaining.map((pending) => revalidate(pending, first.catalogEpoch)));
+        return renewed.filter((pending) => pending !== undefined);
+      }
       for (const pending of remaining) pending.reject(error);
       return [];
     }
@@ -116,32 +121,34 @@ export class GroupCommitter {
     let open = group;
     for (;;) {
       const newest = Math.max(...open.map(({ request }) => request.catalogEpoch));
-      const stale = open.filter(({ request }) => request.catalogEpoch < newest);
-      if (stale.length === 0) return open;
-      const fresh = new Map((await revalidateAll(stale)).map((pending) => [pending.resolve, pending]));
-      const next = open.flatMap((pending) =>
-        stale.includes(pending) ? (fresh.get(pending.resolve) ?? []) : [pending],
+      const stale = new Set(open.filter(({ request }) => request.catalogEpoch < newest));
+      if (stale.size === 0) return open;
+      const renewed = await Promise.all(
+        open.map((pending) => (stale.has(pending) ? revalidate(pending, newest) : pending)),
       );
-      if (next.some(({ request, resolve }) => fresh.has(resolve) && request.catalogEpoch < newest)) {
-        throw new AppError(SERVER_BUSY, 'The tables are being changed.', { retryAfterMs: 1000 });
-      }
-      open = next;
+      open = renewed.filter((pending) => pending !== undefined);
     }
   }
 }
 
-/** Answers refused requests and those that are duplicates of committed rows only. Answers the others. */
-function settleWithoutCall(
-  group: readonly PendingRequest[],
-  verdicts: readonly Verdict[],
-): { pending: PendingRequest; verdict: Verdict & { kind: 'kept' } }[] {
-  const open: { pending: PendingRequest; verdict: Verdict & { kind: 'kept' } }[] = [];
+interface OpenRequest {
+  readonly pending: PendingRequest;
+  readonly verdict: Verdict;
+}
+
+/**
+ * Answers what no call can change: refusals by committed rows or within one request, and requests that are duplicates
+ * of committed rows only. Answers the others.
+ */
+function settleWithoutCall(group: readonly PendingRequest[], verdicts: readonly Verdict[]): OpenRequest[] {
+  const open: OpenRequest[] = [];
   group.forEach((pending, index) => {
     const verdict = verdicts[index];
-    if (verdict === undefined) return;
-    if (verdict.kind === 'refused') pending.reject(reusedKey(verdict));
-    else if (verdict.tokens.every((source) => 'token' in source)) settle(pending, verdict, new Map());
-    else open.push({ pending, verdict });
+    if (verdict === undefined) throw new Error('a request was not judged');
+    if (verdict.kind === 'refused' && verdict.final) pending.reject(reusedKey(verdict));
+    else if (verdict.kind === 'kept' && verdict.tokens.every((source) => 'token' in source)) {
+      settle(pending, verdict, new Map());
+    } else open.push({ pending, verdict });
   });
   return open;
 }
@@ -173,18 +180,19 @@ function reusedKey(verdict: Verdict & { kind: 'refused' }): AppError {
   });
 }
 
-/** Those that no longer pass are told so; the others are answered as they are now. */
-async function revalidateAll(group: readonly PendingRequest[]): Promise<PendingRequest[]> {
-  const renewed = await Promise.all(
-    group.map(async (pending) => {
-      try {
-        const request = await pending.request.revalidate();
-        return { ...pending, request, units: unitsOf(request) };
-      } catch (error) {
-        pending.reject(error);
-        return undefined;
-      }
-    }),
-  );
-  return renewed.filter((pending) => pending !== undefined);
+/**
+ * The request as it is now, at `leastEpoch` or later. One that no longer passes is told so; the others of its group
+ * go on without it.
+ */
+async function revalidate(pending: PendingRequest, leastEpoch: number): Promise<PendingRequest | undefined> {
+  try {
+    const request = await pending.request.revalidate();
+    if (request.catalogEpoch < leastEpoch || request.windowClass !== pending.request.windowClass) {
+      throw new AppError(SERVER_BUSY, 'The table is being changed.', { retryAfterMs: 1000 });
+    }
+    return { ...pending, request, units: unitsOf(request) };
+  } catch (error) {
+    pending.reject(error);
+    return undefined;
+  }
 }

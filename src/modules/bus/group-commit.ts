@@ -3,6 +3,8 @@ import { unitsOf, type JudgedRequest } from './judgement.js';
 
 /** A request that waits for its group. */
 export interface PendingRequest extends JudgedRequest {
+  /** Of its payloads. */
+  readonly characters: number;
   readonly resolve: (ack: IngestAck) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -25,7 +27,13 @@ export class GroupCommit {
 
   submit(request: IngestRequest): Promise<IngestAck> {
     return new Promise((resolve, reject) => {
-      const pending: PendingRequest = { request, units: unitsOf(request), resolve, reject };
+      const pending: PendingRequest = {
+        request,
+        units: unitsOf(request),
+        characters: charactersOf(request),
+        resolve,
+        reject,
+      };
       const queue = this.queues.get(request.tenantId);
       if (queue !== undefined) {
         queue.push(pending);
@@ -57,17 +65,16 @@ export function takeGroup(queue: readonly PendingRequest[]): { group: PendingReq
   let closed = false;
   for (const pending of queue) {
     const { request } = pending;
-    const size = charactersOf(request);
     const fits =
       group.length === 0 ||
       (!closed &&
         request.windowClass === group[0]?.request.windowClass &&
         records + request.records.length <= MAX_RECORDS &&
-        characters + size <= MAX_CHARACTERS);
+        characters + pending.characters <= MAX_CHARACTERS);
     if (fits) {
       group.push(pending);
       records += request.records.length;
-      characters += size;
+      characters += pending.characters;
     } else {
       // Requests of one class keep their order: nothing overtakes one that did not fit.
       closed ||= request.windowClass === group[0]?.request.windowClass;

@@ -17,14 +17,24 @@ import type {
   WindowClass,
 } from './ingest-bus.js';
 import { readBacklog } from './sql/backlog.js';
-import { readBodies, readHeaders, readRange, takeLease, writeClaimItems } from './sql/claim.js';
+import {
+  readBodies,
+  readHeaders,
+  readRange,
+  takeLease,
+  writeClaimItems,
+  type ClaimRow,
+  type HeaderRow,
+} from './sql/claim.js';
 import { findLedgerRows } from './sql/find-ledger-rows.js';
-import { extendLease, giveLeaseBack, requeueExpired, settleLease } from './sql/lease.js';
+import { extendLease, fenceLease, giveLeaseBack, requeueExpired, settleLease } from './sql/lease.js';
 import { createNextLeaves, raiseGeneration } from './sql/rotate.js';
 import { storedKey } from './stored-key.js';
 
 /** Batches of one claim at most; more only make the lists long. */
 const MAX_BATCHES = 2_000;
+
+class HeadMoved extends Error {}
 
 /** The bus in Postgres: ledger, headers and bodies in partitioned tables, claims as rows with leases. */
 @Injectable()
@@ -88,18 +98,7 @@ export class PostgresIngestBus implements IngestBus {
     limits: ClaimLimits,
     leaseMs: number,
   ): Promise<Claim | undefined> {
-    const leased = await this.transactions.write(async (tx) => {
-      const range = await readRange(tx, tenantId);
-      if (range === undefined || range.clock <= range.base) return undefined;
-      const headers = cutToLimits(await readHeaders(tx, tenantId, range, MAX_BATCHES), limits);
-      const last = headers.at(-1)?.last_token;
-      if (last === undefined) throw new Error(`tenant ${tenantId} has tokens above ${range.base} but no batches`);
-      assertContiguous(range.base, headers);
-      const row = await takeLease(tx, { tenantId, consumer, base: range.base, last, leaseMs });
-      if (row === undefined) return undefined;
-      await writeClaimItems(tx, row.claim_id, headers);
-      return { row, headers };
-    });
+    const leased = await this.lease(tenantId, consumer, limits, leaseMs);
     if (leased === undefined) return undefined;
     const { row, headers } = leased;
     const bodies = await this.transactions.pooled((pool) => readBodies(pool, headers));
@@ -127,12 +126,41 @@ export class PostgresIngestBus implements IngestBus {
     };
   }
 
+  /** Takes the lease in a transaction of its own; again where the head moved before the lease was ours. */
+  private async lease(
+    tenantId: string,
+    consumer: string,
+    limits: ClaimLimits,
+    leaseMs: number,
+  ): Promise<{ row: ClaimRow; headers: HeaderRow[] } | undefined> {
+    for (;;) {
+      try {
+        return await this.transactions.write(async (tx) => {
+          const range = await readRange(tx, tenantId);
+          if (range === undefined || range.clock <= range.base) return undefined;
+          const headers = cutToLimits(await readHeaders(tx, tenantId, range, MAX_BATCHES), limits);
+          const last = headers.at(-1)?.last_token;
+          if (last === undefined) throw new Error(`tenant ${tenantId} has tokens above ${range.base} but no batches`);
+          assertContiguous(range.base, headers);
+          const row = await takeLease(tx, { tenantId, consumer, base: range.base, last, leaseMs });
+          if (row === undefined) return undefined;
+          // From here on nobody else can publish for this tenant. Somebody may have, since the range was read.
+          if ((await readRange(tx, tenantId))?.base !== range.base) throw new HeadMoved();
+          await writeClaimItems(tx, row.claim_id, headers);
+          return { row, headers };
+        });
+      } catch (error) {
+        if (!(error instanceof HeadMoved)) throw error;
+      }
+    }
+  }
+
   extendLease(claim: Claim, leaseMs: number): Promise<boolean> {
     return this.transactions.pooled((pool) => extendLease(pool, claim, leaseMs));
   }
 
   fence(tx: Tx, claim: Claim): Promise<boolean> {
-    return settleLease(tx, claim);
+    return fenceLease(tx, claim);
   }
 
   ack(claim: Claim): Promise<boolean> {
@@ -148,7 +176,7 @@ export class PostgresIngestBus implements IngestBus {
   }
 
   async rotate(className: WindowClass | 'body'): Promise<void> {
-    await this.transactions.write((tx) => createNextLeaves(tx, className));
-    await this.transactions.write((tx) => raiseGeneration(tx, className));
+    const current = await this.transactions.write((tx) => createNextLeaves(tx, className));
+    await this.transactions.write((tx) => raiseGeneration(tx, className, current));
   }
 }

@@ -17,7 +17,7 @@ export interface IngestRecord {
   readonly contentHash: string;
   /** RFC 3339 in UTC; absent means the time of ingestion. */
   readonly eventTime: string | undefined;
-  /** JSON text of the payload with the schema's defaults, ready for the body. */
+  /** JSON text of the payload with the schema's defaults, on one line, ready for the body. */
   readonly payload: string;
 }
 
@@ -29,7 +29,7 @@ export interface IngestRequest {
   readonly schemaVersion: number;
   /** The catalog epoch that the records were validated at. */
   readonly catalogEpoch: number;
-  /** The `Idempotency-Key` header; covers the records without a key of their own. */
+  /** The `Idempotency-Key` header; covers the records without a key of their own. Required where there are any. */
   readonly requestKey: string | undefined;
   /** At least one. */
   readonly records: readonly IngestRecord[];
@@ -111,7 +111,7 @@ export interface Backlog {
  * publisher's compare-and-swap.
  */
 export interface IngestBus {
-  /** Rejects with IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY_REQUIRED or what `revalidate` rejected with. */
+  /** Rejects with IDEMPOTENCY_KEY_REUSED or with what `revalidate` rejected with. */
   append(request: IngestRequest): Promise<IngestAck>;
   /** Looks keys up in their window. Keys that are not found are absent from the answer. */
   findRecords(tableId: number, window: WindowClass, keys: readonly string[]): Promise<Map<string, LedgerEntry>>;
@@ -133,6 +133,6 @@ export interface IngestBus {
   nack(claim: Claim, delayMs: number, cause: string): Promise<boolean>;
   /** Frees what consumers held whose lease is over. Answers how many claims that were. */
   requeueExpired(): Promise<number>;
-  /** Begins the next generation of a window class, or of the bodies. */
+  /** Begins the next generation of a window class, or of the bodies. Calls that overlap begin one, not two. */
   rotate(windowClass: WindowClass | 'body'): Promise<void>;
 }

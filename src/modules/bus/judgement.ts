@@ -45,8 +45,11 @@ export interface GroupPlan {
 export type TokenSource = { readonly batch: PlannedBatch; readonly ordinal: number } | { readonly token: number };
 
 export type Verdict =
-  /** The key at `position` (undefined for the request's own) was used for other content. */
-  | { readonly kind: 'refused'; readonly position: number | undefined; readonly key: string }
+  /**
+   * The key at `position` (undefined for the request's own) was used for other content. Not final where that content
+   * is of an earlier request of the group, which may yet fail.
+   */
+  | { readonly kind: 'refused'; readonly position: number | undefined; readonly key: string; readonly final: boolean }
   | {
       readonly kind: 'kept';
       readonly acceptedCount: number;
@@ -76,7 +79,7 @@ interface Seen {
   readonly at: (offset: number) => TokenSource;
 }
 
-/** The keys of a request, in the order of its records. Costly (two hashes a record): do it once a request. */
+/** The keys of a request, in the order of its records. Costly (a hash a record): do it once a request. */
 export function unitsOf(request: IngestRequest): Unit[] {
   const units: Unit[] = [];
   const covered: number[] = [];
@@ -93,7 +96,8 @@ export function unitsOf(request: IngestRequest): Unit[] {
     }
   });
   if (covered.length > 0) {
-    const requestKey = request.requestKey ?? '';
+    const { requestKey } = request;
+    if (requestKey === undefined) throw new Error(`record ${covered[0]} has no idempotency key, nor has its request`);
     units.push({
       storedKey: storedKey(request.tableId, 'request', requestKey),
       kind: 'request',
@@ -140,7 +144,12 @@ export function judge(requests: readonly JudgedRequest[], ledger: ReadonlyMap<st
           at: (offset) => ({ batch, ordinal: first + offset }),
         });
       } else if (earlier.contentHash !== unit.contentHash) {
-        return { kind: 'refused', position: unit.kind === 'record' ? unit.positions[0] : undefined, key: unit.key };
+        return {
+          kind: 'refused',
+          position: unit.kind === 'record' ? unit.positions[0] : undefined,
+          key: unit.key,
+          final: seenInRequest.has(unit.storedKey) || !seenInGroup.has(unit.storedKey),
+        };
       } else {
         for (const position of unit.positions) {
           duplicates.set(position, earlier.at(unit.kind === 'request' ? position : 0));

@@ -51,7 +51,8 @@ export async function readHeaders(
 
 /**
  * Takes the lease on (base, last], where nobody holds one: a new claim, or the tenant's open one with its attempts
- * counted on. Locks the claim row; answers nothing where another consumer holds it or its pause is not over.
+ * counted on (attempts of a claim are never counted back: they are its fence). Locks the claim row; answers nothing
+ * where another consumer holds it or its pause is not over.
  */
 export async function takeLease(
   tx: Tx,
@@ -66,8 +67,8 @@ export async function takeLease(
         ON CONFLICT (tenant_id) WHERE state <> 'acked' DO UPDATE
           SET consumer = excluded.consumer, base_token = excluded.base_token, last_token = excluded.last_token,
               lease_until = excluded.lease_until, claimed_at = clock_timestamp(), state = 'live',
-              next_attempt_at = NULL,
-              attempt = CASE WHEN c.base_token = excluded.base_token THEN c.attempt + 1 ELSE 1 END
+              next_attempt_at = NULL, attempt = c.attempt + 1,
+              split_rows = CASE WHEN c.base_token = excluded.base_token THEN c.split_rows END
           WHERE (c.state = 'live' AND c.lease_until < clock_timestamp())
              OR (c.state = 'waiting' AND c.next_attempt_at <= clock_timestamp())
         RETURNING claim_id, base_token, last_token, attempt`,

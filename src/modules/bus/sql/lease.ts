@@ -16,6 +16,16 @@ export async function extendLease(executor: SqlExecutor, lease: LeaseId, leaseMs
   return rows.length === 1;
 }
 
+/** Settles a live claim. For the publication's transaction, where a claim may be settled only once. */
+export async function fenceLease(executor: SqlExecutor, lease: LeaseId): Promise<boolean> {
+  const rows = await query(
+    executor,
+    sql`UPDATE ingest_claim_batch SET state = 'acked'
+        WHERE claim_id = ${lease.claimId} AND attempt = ${lease.attempt} AND state = 'live' RETURNING claim_id`,
+  );
+  return rows.length === 1;
+}
+
 /** Answers true for a claim that this attempt has settled already. */
 export async function settleLease(executor: SqlExecutor, lease: LeaseId): Promise<boolean> {
   const rows = await query(
