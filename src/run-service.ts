@@ -75,13 +75,21 @@ function warnOfLocalObjects(settings: Settings, embedded: Embedded | undefined, 
   );
 }
 
+/** npm hands a terminal's Ctrl-C on to its child, which had it already: signals this close count as one. */
+const SAME_SIGNAL_MS = 1000;
+
 /** Aborts with the first SIGTERM or SIGINT; a second one ends the process at once. */
 function firstSignal(): AbortSignal {
   const controller = new AbortController();
+  let firstAt = 0;
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143);
-      controller.abort();
+      if (!controller.signal.aborted) {
+        firstAt = Date.now();
+        controller.abort();
+      } else if (Date.now() - firstAt > SAME_SIGNAL_MS) {
+        process.exit(name === 'SIGINT' ? 130 : 143);
+      }
     });
   }
   return controller.signal;

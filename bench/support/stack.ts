@@ -106,7 +106,6 @@ async function startPostgres(folder: string): Promise<{ cluster: Cluster; home: 
     placement,
     password: 'bench',
     maxConnections: 100,
-    durable: true,
     logger: createLogger('silent'),
   });
   return { cluster, home: placement.home };

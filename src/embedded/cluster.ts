@@ -34,8 +34,6 @@ export interface ClusterOptions {
   readonly placement: Placement;
   readonly password: string;
   readonly maxConnections: number;
-  /** False for tests: nothing is synced to disk. */
-  readonly durable: boolean;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
 }
 
@@ -73,7 +71,7 @@ const urlOf = (port: number, password: string, database: string): string =>
   `postgres://${SUPERUSER}:${password}@127.0.0.1:${port}/${database}`;
 
 /** In a folder of its own, renamed when complete: an initdb that was cut off leaves no half cluster. */
-function initialiseCluster({ placement, password, durable }: ClusterOptions): void {
+function initialiseCluster({ placement, password }: ClusterOptions): void {
   const { home, user, binaries } = placement;
   const draft = join(home, 'data.new');
   const passwordFile = join(home, 'password.new');
@@ -98,7 +96,6 @@ function initialiseCluster({ placement, password, durable }: ClusterOptions): vo
     '--locale-provider=builtin',
     '--locale=C.UTF-8',
     '--no-instructions',
-    ...(durable ? [] : ['--no-sync']),
   );
   const { status, error, stdout, stderr } = spawnSync(programOf(binaries, 'initdb'), args, asUser(user));
   rmSync(passwordFile, { force: true });
@@ -190,7 +187,7 @@ class PostgresServer {
 
   /** Undefined when it is ready, else what it logged. */
   private async tryLaunch(port: number): Promise<string | undefined> {
-    const { placement, maxConnections, durable } = this.options;
+    const { placement, maxConnections } = this.options;
     const settings = {
       listen_addresses: '127.0.0.1',
       port,
@@ -199,7 +196,6 @@ class PostgresServer {
       timezone: 'UTC',
       log_timezone: 'UTC',
       logging_collector: 'off',
-      ...(!durable && { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
     };
     const args = [
       '-D',

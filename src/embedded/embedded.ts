@@ -40,7 +40,6 @@ export async function startEmbedded(settings: Settings, logger: Logger): Promise
       placement,
       password: secrets.postgres_password,
       maxConnections: Math.max(MIN_CONNECTIONS, settings.database.poolMax + SPARE_CONNECTIONS),
-      durable: true,
       logger,
     });
     const server = `Postgres ${placement.binaries.version} on 127.0.0.1:${cluster.port}`;

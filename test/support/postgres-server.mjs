@@ -15,7 +15,7 @@ const PASSWORD = 'test';
 
 /**
  * A Postgres for the tests: the one of TIDEMARK_TEST_DATABASE_URL, else a container, else the embedded one
- * in a temp folder with nothing synced to disk.
+ * in a temp folder. All are durable: the service refuses one that is not.
  * @param {(line: string) => void} say
  * @returns {Promise<{ url: string, how: string, stop(): Promise<void> }>}
  */
@@ -31,7 +31,7 @@ async function startContainer(say) {
     const { GenericContainer, Wait } = await import('testcontainers');
     const container = await new GenericContainer(IMAGE)
       .withEnvironment({ POSTGRES_PASSWORD: PASSWORD })
-      .withCommand(['postgres', '-c', 'fsync=off', '-c', 'max_connections=300'])
+      .withCommand(['postgres', '-c', 'max_connections=300'])
       .withExposedPorts(5432)
       .withWaitStrategy(Wait.forLogMessage(/ready to accept connections/, 2))
       .start();
@@ -53,7 +53,6 @@ async function startEmbeddedPostgres() {
     placement,
     password: PASSWORD,
     maxConnections: 300,
-    durable: false,
     logger: quiet,
   });
   const how = `embedded Postgres ${placement.binaries.version} on 127.0.0.1:${cluster.port}`;
