@@ -14,7 +14,10 @@ export function serveApiDocs(app: INestApplication): void {
   const docs = once(() => renderDocsPage(document()));
   const errors = once(() => renderErrorsPage(declaredErrors()));
   server.get('/v1/openapi.json', (_request, reply) =>
-    reply.header('Content-Type', 'application/json; charset=utf-8').header('Cache-Control', 'no-cache').send(json()),
+    reply
+      .header('Content-Type', 'application/json; charset=utf-8')
+      .header('Cache-Control', 'no-cache')
+      .send(json()),
   );
   server.get('/docs', (_request, reply) => reply.headers(PAGE_HEADERS).send(docs()));
   server.get('/docs/errors', (_request, reply) => reply.headers(PAGE_HEADERS).send(errors()));

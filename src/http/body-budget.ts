@@ -12,7 +12,9 @@ export class BodyBudget {
     return {
       take: (bytes) => {
         if (this.heldBytes + bytes > this.maxBytes) {
-          throw new AppError(SERVER_BUSY, 'The server holds too many request bodies now.', { retryAfterMs: 1000 });
+          throw new AppError(SERVER_BUSY, 'The server holds too many request bodies now.', {
+            retryAfterMs: 1000,
+          });
         }
         this.heldBytes += bytes;
         mine += bytes;

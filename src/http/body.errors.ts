@@ -7,7 +7,9 @@ export function bodyTooLarge(maxBytes: number, when: 'as sent' | 'after decompre
 }
 
 export function bodyInvalid(message: string, context: Record<string, unknown> = {}): AppError {
-  return new AppError(REQUEST_INVALID, message, { context: { violations: [{ path: '$', message }], ...context } });
+  return new AppError(REQUEST_INVALID, message, {
+    context: { violations: [{ path: '$', message }], ...context },
+  });
 }
 
 export function mediaTypeUnsupported(message: string, supported: readonly string[]): AppError {

@@ -18,6 +18,8 @@ export function nestedTypeOf(type: DtoType, field: string, rules: readonly Rule[
   return declared?.typeFunction() as DtoType | undefined;
 }
 
-export const isOptional = (rules: readonly Rule[]): boolean => rules.some((rule) => rule.name === 'isOptional');
+export const isOptional = (rules: readonly Rule[]): boolean =>
+  rules.some((rule) => rule.name === 'isOptional');
 
-export const isList = (rules: readonly Rule[]): boolean => rules.some((rule) => rule.each || rule.name === 'isArray');
+export const isList = (rules: readonly Rule[]): boolean =>
+  rules.some((rule) => rule.each || rule.name === 'isArray');

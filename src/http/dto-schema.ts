@@ -11,12 +11,13 @@ const DOCUMENTED = 'swagger/apiModelPropertiesArray';
 export function describeDto(type: DtoType): void {
   if (described.has(type)) return;
   described.add(type);
-  const documented = new Set((Reflect.getMetadata(DOCUMENTED, type.prototype) as string[] | undefined) ?? []);
+  const prototype = type.prototype as object;
+  const documented = new Set((Reflect.getMetadata(DOCUMENTED, prototype) as string[] | undefined) ?? []);
   for (const [field, own] of rulesOf(type)) {
     const nested = nestedTypeOf(type, field, own);
     if (nested !== undefined) describeDto(nested);
     if (documented.has(`:${field}`)) continue;
-    ApiProperty(optionsOf(own, nested))(type.prototype, field);
+    ApiProperty(optionsOf(own, nested))(prototype, field);
   }
 }
 
@@ -25,11 +26,13 @@ function optionsOf(rules: readonly Rule[], nested: DtoType | undefined): ApiProp
   for (const rule of rules) Object.assign(facts, FACTS[rule.name ?? '']?.(rule.constraints, rule) ?? {});
   const required = !isOptional(rules);
   const isArray = isList(rules);
-  if (nested !== undefined) return { type: () => nested, isArray, required } as unknown as ApiPropertyOptions;
+  if (nested !== undefined) return { type: () => nested, isArray, required };
   const { minItems, maxItems, uniqueItems, ...schema } = facts;
   if (!isArray) return { type: 'object', ...schema, required } as unknown as ApiPropertyOptions;
   const items = Object.keys(schema).length === 0 ? { type: 'object' } : schema;
-  const limits = Object.fromEntries(Object.entries({ minItems, maxItems, uniqueItems }).filter(([, v]) => v !== undefined));
+  const limits = Object.fromEntries(
+    Object.entries({ minItems, maxItems, uniqueItems }).filter(([, v]) => v !== undefined),
+  );
   return { type: 'array', items, ...limits, required } as unknown as ApiPropertyOptions;
 }
 
@@ -40,7 +43,10 @@ const FACTS: Readonly<Record<string, (constraints: readonly unknown[], rule: Rul
   isInt: () => ({ type: 'integer' }),
   isNumber: () => ({ type: 'number' }),
   isObject: () => ({ type: 'object', additionalProperties: true }),
-  isIn: ([values]) => ({ type: typeof (values as unknown[])[0] === 'number' ? 'number' : 'string', enum: values }),
+  isIn: ([values]) => ({
+    type: typeof (values as unknown[])[0] === 'number' ? 'number' : 'string',
+    enum: values,
+  }),
   isEnum: ([values]) => ({ type: 'string', enum: Object.values(values as object) }),
   min: ([minimum]) => ({ minimum }),
   max: ([maximum]) => ({ maximum }),

@@ -20,7 +20,11 @@ const nestedFields = new Map<DtoType, readonly NestedField[]>();
  * Where a nested value is not of the shape that its class needs. class-validator does not say: to it an array
  * passes for an object and an object for an array of one, at any depth, and null passes for both.
  */
-export function shapeViolations(type: DtoType, value: object, keys: readonly (string | number)[] = []): Violation[] {
+export function shapeViolations(
+  type: DtoType,
+  value: object,
+  keys: readonly (string | number)[] = [],
+): Violation[] {
   return fieldsOf(type).flatMap((field) => {
     const member = (value as Record<string, unknown>)[field.name];
     const at = [...keys, field.name];
@@ -32,7 +36,8 @@ export function shapeViolations(type: DtoType, value: object, keys: readonly (st
 }
 
 function objectViolations(type: DtoType, value: unknown, keys: readonly (string | number)[]): Violation[] {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return shapeViolations(type, value, keys);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return shapeViolations(type, value, keys);
   return [{ path: jsonPath(keys), message: 'must be an object' }];
 }
 
@@ -41,7 +46,9 @@ function fieldsOf(type: DtoType): readonly NestedField[] {
   if (known !== undefined) return known;
   const fields = [...rulesOf(type)].flatMap(([name, rules]) => {
     const nested = nestedTypeOf(type, name, rules);
-    return nested === undefined ? [] : [{ name, type: nested, list: isList(rules), optional: isOptional(rules) }];
+    return nested === undefined
+      ? []
+      : [{ name, type: nested, list: isList(rules), optional: isOptional(rules) }];
   });
   nestedFields.set(type, fields);
   return fields;

@@ -24,7 +24,11 @@ export class DtoPipe<T extends object> implements PipeTransform<unknown, Promise
     const misshapen = shapeViolations(this.type, value);
     if (misshapen.length > 0) throw dtoInvalid(misshapen);
     const dto = plainToInstance(this.type, value);
-    const errors = await validate(dto, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true });
+    const errors = await validate(dto, {
+      whitelist: true,
+      forbidNonWhitelisted: true,
+      forbidUnknownValues: true,
+    });
     if (errors.length > 0) throw dtoInvalid(errors.flatMap((error) => violationsOf(error, [])));
     return dto;
   }
@@ -45,15 +49,21 @@ export function dtoQuery<T extends object>(type: DtoClass<T>): ParameterDecorato
 function dtoInvalid(violations: readonly Violation[]): AppError {
   const [first] = violations;
   const more = violations.length > 1 ? `, and ${violations.length - 1} more` : '';
-  const detail = first === undefined ? 'The request is not valid.' : `${first.path}: ${first.message}${more}.`;
-  return new AppError(REQUEST_INVALID, detail, { context: { violations: violations.slice(0, MAX_VIOLATIONS) } });
+  const detail =
+    first === undefined ? 'The request is not valid.' : `${first.path}: ${first.message}${more}.`;
+  return new AppError(REQUEST_INVALID, detail, {
+    context: { violations: violations.slice(0, MAX_VIOLATIONS) },
+  });
 }
 
 function violationsOf(error: ValidationError, parents: readonly (string | number)[]): Violation[] {
   const inArray = Array.isArray(error.target);
   const keys = [...parents, inArray ? Number(error.property) : error.property];
   const path = jsonPath(keys);
-  const own = Object.entries(error.constraints ?? {}).map(([rule, text]) => ({ path, message: messageOf(rule, text, error) }));
+  const own = Object.entries(error.constraints ?? {}).map(([rule, text]) => ({
+    path,
+    message: messageOf(rule, text, error),
+  }));
   return [...own, ...(error.children ?? []).flatMap((child) => violationsOf(child, keys))];
 }
 

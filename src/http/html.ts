@@ -15,8 +15,8 @@ export function html(parts: TemplateStringsArray, ...values: readonly Part[]): H
 function render(value: Part): string {
   if (value === undefined) return '';
   if (value instanceof Html) return value.text;
-  if (Array.isArray(value)) return value.map(render).join('');
-  return String(value as string | number).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+  if (typeof value === 'object') return value.map(render).join('');
+  return String(value).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
 const STYLE = `
@@ -41,9 +41,15 @@ export const PAGE_HEADERS = {
 export function page(title: string, body: Html): string {
   const styled = new Html(`<style>${STYLE}</style>`);
   return html`<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>${styled}</head>
-<body>${body}</body>
-</html>
-`.text;
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width" />
+        <title>${title}</title>
+        ${styled}
+      </head>
+      <body>
+        ${body}
+      </body>
+    </html> `.text;
 }

@@ -27,7 +27,12 @@ export interface HttpTimeouts {
   readonly lingerMs: number;
 }
 
-const TIMEOUTS: HttpTimeouts = { headersMs: 15_000, requestMs: 120_000, keepAliveMs: 72_000, lingerMs: 5_000 };
+const TIMEOUTS: HttpTimeouts = {
+  headersMs: 15_000,
+  requestMs: 120_000,
+  keepAliveMs: 72_000,
+  lingerMs: 5_000,
+};
 /** Ids and names are checked by the routes; this only bounds the router's work. */
 const MAX_PATH_PARAMETER = 2048;
 
@@ -62,7 +67,8 @@ export class HttpAdapter extends FastifyAdapter {
         requireHostHeader: false,
       },
       clientErrorHandler: answerBrokenRequest,
-      frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => this.answer(request, reply, error),
+      frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+        this.answer(request, reply, error),
     });
     const server = this.getInstance<FastifyInstance>();
     this.addHooks(server);
@@ -158,12 +164,19 @@ export class HttpAdapter extends FastifyAdapter {
   /** Reads and drops the rest of a body that nobody wanted, for a while, then ends the connection. */
   private linger(raw: IncomingMessage): void {
     const timer = setTimeout(() => raw.socket.destroy(), this.timeouts.lingerMs).unref();
-    raw.once('close', () => clearTimeout(timer)).once('end', () => clearTimeout(timer)).on('error', () => undefined);
+    raw
+      .once('close', () => clearTimeout(timer))
+      .once('end', () => clearTimeout(timer))
+      .on('error', () => undefined);
     raw.resume();
   }
 }
 
 /** The adapter to give to `NestFactory.create`. */
-export function createHttpAdapter(settings: HttpSettings, logger: Logger, timeouts: Partial<HttpTimeouts> = {}): HttpAdapter {
+export function createHttpAdapter(
+  settings: HttpSettings,
+  logger: Logger,
+  timeouts: Partial<HttpTimeouts> = {},
+): HttpAdapter {
   return new HttpAdapter(settings, logger, { ...TIMEOUTS, ...timeouts });
 }

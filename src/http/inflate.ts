@@ -15,11 +15,19 @@ const MAX_FRAMES = 1024;
 const inflaters: Record<Encoding, () => Transform & { readonly bytesWritten: number }> = {
   gzip: () => createGunzip({ chunkSize: CHUNK_BYTES }),
   zstd: () =>
-    createZstdDecompress({ chunkSize: CHUNK_BYTES, params: { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG } }),
+    createZstdDecompress({
+      chunkSize: CHUNK_BYTES,
+      params: { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG },
+    }),
 };
 
 /** Decompresses. Stops as soon as the output passes `maxBytes`; rejects with PAYLOAD_TOO_LARGE or REQUEST_INVALID. */
-export async function inflate(compressed: Buffer, encoding: Encoding, maxBytes: number, hold: BodyHold): Promise<Buffer> {
+export async function inflate(
+  compressed: Buffer,
+  encoding: Encoding,
+  maxBytes: number,
+  hold: BodyHold,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let inflatedBytes = 0;
   let rest = compressed;
@@ -41,7 +49,10 @@ export async function inflate(compressed: Buffer, encoding: Encoding, maxBytes: 
       throw bodyInvalid(`The body is not whole and valid ${encoding}.`);
     }
     // Node's zstd ends after one frame and drops what follows; a body may be several frames.
-    rest = encoding === 'zstd' && inflater.bytesWritten > 0 ? rest.subarray(inflater.bytesWritten) : rest.subarray(rest.length);
+    rest =
+      encoding === 'zstd' && inflater.bytesWritten > 0
+        ? rest.subarray(inflater.bytesWritten)
+        : rest.subarray(rest.length);
   } while (rest.length > 0);
   return Buffer.concat(chunks, inflatedBytes);
 }

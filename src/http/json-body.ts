@@ -23,7 +23,9 @@ function malformed(text: string): AppError {
   if (at === undefined) return bodyInvalid('The body is not valid JSON.');
   const { offset, line, column, expected } = at;
   return bodyInvalid(`The body is not valid JSON: expected ${expected} at line ${line}, column ${column}.`, {
-    violations: [{ path: '$', message: `malformed JSON: expected ${expected}`, position: offset, line, column }],
+    violations: [
+      { path: '$', message: `malformed JSON: expected ${expected}`, position: offset, line, column },
+    ],
   });
 }
 
@@ -42,7 +44,8 @@ function refuseUnsafe(root: unknown): void {
     if (typeof value !== 'object' || value === null) continue;
     if (depth > MAX_DEPTH) throw bodyInvalid(`The body is nested deeper than ${MAX_DEPTH} levels.`);
     if (Array.isArray(value)) {
-      for (let i = 0; i < value.length; i += 1) pending.push({ value: value[i], key: i, parent: node, depth: depth + 1 });
+      for (let i = 0; i < value.length; i += 1)
+        pending.push({ value: value[i], key: i, parent: node, depth: depth + 1 });
       continue;
     }
     for (const [key, member] of Object.entries(value)) {
@@ -55,7 +58,12 @@ function refuseUnsafe(root: unknown): void {
 
 function reachesPrototype(key: string, member: unknown): boolean {
   if (key === '__proto__') return true;
-  return key === 'constructor' && typeof member === 'object' && member !== null && Object.hasOwn(member, 'prototype');
+  return (
+    key === 'constructor' &&
+    typeof member === 'object' &&
+    member !== null &&
+    Object.hasOwn(member, 'prototype')
+  );
 }
 
 function forbiddenKey(node: Node): AppError {

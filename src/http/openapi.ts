@@ -32,7 +32,10 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
     .setDescription('JSON events in, typed Parquet on object storage, SQL over atomic snapshots.')
     .setVersion('1')
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key. It decides the tenant.' }, 'bearer')
+    .addBearerAuth(
+      { type: 'http', scheme: 'bearer', description: 'An API key. It decides the tenant.' },
+      'bearer',
+    )
     .addSecurityRequirements('bearer')
     .build();
   const document = SwaggerModule.createDocument(app, config, {
@@ -42,7 +45,9 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
   for (const item of Object.values(paths)) operationsOf(item).forEach(describeRefusals);
   const schemas = sorted({ ...document.components?.schemas, Problem: PROBLEM });
   // Through JSON, so that what is served and what is written are the same.
-  return JSON.parse(JSON.stringify({ ...document, paths, components: { ...document.components, schemas } })) as OpenAPIObject;
+  return JSON.parse(
+    JSON.stringify({ ...document, paths, components: { ...document.components, schemas } }),
+  ) as OpenAPIObject;
 }
 
 export function operationsOf(item: PathItem): Operation[] {

@@ -32,10 +32,16 @@ export function encodeCursor(list: string, position: Position): string {
 }
 
 /** Throws REQUEST_INVALID for a cursor that is not one of this list. Undefined in, undefined out. */
-export function decodeCursor<P extends Position>(list: string, cursor: string | undefined, isPosition: (p: Position) => p is P): P | undefined {
+export function decodeCursor<P extends Position>(
+  list: string,
+  cursor: string | undefined,
+  isPosition: (p: Position) => p is P,
+): P | undefined {
   if (cursor === undefined) return undefined;
   const [tag, ...position] = parseCursor(cursor);
-  const values = position.filter((part) => typeof part === 'string' || Number.isSafeInteger(part)) as (string | number)[];
+  const values = position.filter((part) => typeof part === 'string' || Number.isSafeInteger(part)) as (
+    string | number
+  )[];
   if (tag === list && values.length === position.length && isPosition(values)) return values;
   const violations = [{ path: '$.cursor', message: 'is not a cursor of this list' }];
   throw new AppError(REQUEST_INVALID, '$.cursor: is not a cursor of this list.', { context: { violations } });

@@ -9,22 +9,40 @@ export function pathOf(url: string | undefined): string | undefined {
 }
 
 /** Answers whatever was thrown with a problem. */
-export function replyWithProblem(request: FastifyRequest, reply: FastifyReply, thrown: unknown, logger: Logger): void {
+export function replyWithProblem(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  thrown: unknown,
+  logger: Logger,
+): void {
   replyWithRefusal(request, reply, refusalOf(thrown), logger);
 }
 
 /** Answers with the problem, and logs what an operator should know. The only writer of error replies. */
-export function replyWithRefusal(request: FastifyRequest, reply: FastifyReply, refusal: Refusal, logger: Logger): void {
+export function replyWithRefusal(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  refusal: Refusal,
+  logger: Logger,
+): void {
   logRefusal(refusal, request.id, logger);
   if (reply.sent || reply.raw.headersSent) {
     // The answer is already under way: cutting it short is the only way left to say that it is not whole.
-    reply.raw.destroy();
+    if (!reply.raw.writableEnded) reply.raw.destroy();
     return;
   }
-  const problem = problemOf(refusal.error, { traceId: request.id, path: pathOf(request.raw.url) }, refusal.status);
+  const problem = problemOf(
+    refusal.error,
+    { traceId: request.id, path: pathOf(request.raw.url) },
+    refusal.status,
+  );
   // An earlier, intended answer may have left headers that do not describe this one.
-  ['content-length', 'content-encoding', 'etag', 'transfer-encoding'].forEach((name) => reply.removeHeader(name));
-  void reply.code(problem.status).headers(problemHeaders(problem, refusal.error)).send(JSON.stringify(problem));
+  for (const name of ['content-length', 'content-encoding', 'etag', 'transfer-encoding'])
+    void reply.removeHeader(name);
+  void reply
+    .code(problem.status)
+    .headers(problemHeaders(problem, refusal.error))
+    .send(JSON.stringify(problem));
 }
 
 function logRefusal({ error }: Refusal, traceId: string, logger: Logger): void {

@@ -61,7 +61,9 @@ export function problemHeaders(problem: Problem, error: AppError): Record<string
     'Content-Type': PROBLEM_CONTENT_TYPE,
     'Cache-Control': 'no-store',
     'Request-Id': problem.trace_id,
-    ...(error.retryAfterMs !== undefined && { 'Retry-After': String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) }),
+    ...(error.retryAfterMs !== undefined && {
+      'Retry-After': String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))),
+    }),
     ...(problem.status === 401 && { 'WWW-Authenticate': 'Bearer realm="tidemark"' }),
   };
 }
@@ -109,7 +111,11 @@ const CLIENT_REFUSALS: Readonly<Record<number, readonly [ErrorSpec, string]>> = 
   431: [REQUEST_INVALID, 'The headers are too large.'],
 };
 
-const CODES_BY_STATUS: Readonly<Record<number, ErrorCode>> = { 401: 'UNAUTHENTICATED', 403: 'FORBIDDEN', 429: 'RATE_LIMITED' };
+const CODES_BY_STATUS: Readonly<Record<number, ErrorCode>> = {
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  429: 'RATE_LIMITED',
+};
 
 /** A 4xx that did not come from our own code: the framework's words are not repeated. */
 export function clientRefusal(status: number, cause: unknown): Refusal {

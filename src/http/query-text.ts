@@ -9,5 +9,7 @@ export function IntegerText(): PropertyDecorator {
 
 /** For a query parameter: "true" and "false" become booleans. Anything else stays as it is. */
 export function FlagText(): PropertyDecorator {
-  return Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value));
+  return Transform(({ value }: { value: unknown }) =>
+    value === 'true' ? true : value === 'false' ? false : value,
+  );
 }

@@ -43,7 +43,9 @@ const ENCODINGS = ['gzip', 'zstd'] as const satisfies readonly Encoding[];
 const CONTENT_TYPES = { 'application/json': 'json', 'application/x-ndjson': 'ndjson' } as const;
 
 /** Answers what makes the lazy body of a request. */
-export function createBodyReader(limits: BodyLimits): (request: FastifyRequest, reply: FastifyReply) => PromiseLike<unknown> {
+export function createBodyReader(
+  limits: BodyLimits,
+): (request: FastifyRequest, reply: FastifyReply) => PromiseLike<unknown> {
   const budget = new BodyBudget(BUDGET_BODIES * Math.max(limits.maxInflatedBytes, limits.maxBodyBytes));
   return (request, reply) =>
     new LazyBody(async () => {
@@ -91,9 +93,14 @@ function contentTypeOf(
   const [mediaType = '', ...parameters] = (request.headers['content-type'] ?? '').split(';');
   const known = supported.find((type) => type === mediaType.trim().toLowerCase());
   if (known === undefined) throw mediaTypeUnsupported('The content type is not supported.', supported);
-  const charset = parameters.map((p) => /^\s*charset\s*=\s*"?([^"\s]*)"?\s*$/i.exec(p)?.[1]).find((c) => c !== undefined);
+  const charset = parameters
+    .map((p) => /^\s*charset\s*=\s*"?([^"\s]*)"?\s*$/i.exec(p)?.[1])
+    .find((c) => c !== undefined);
   if (charset !== undefined && !/^utf-?8$/i.test(charset)) {
-    throw mediaTypeUnsupported('The body must be UTF-8.', supported.map((type) => `${type}; charset=utf-8`));
+    throw mediaTypeUnsupported(
+      'The body must be UTF-8.',
+      supported.map((type) => `${type}; charset=utf-8`),
+    );
   }
   return CONTENT_TYPES[known];
 }
@@ -102,7 +109,8 @@ function encodingOf(request: FastifyRequest): Encoding | undefined {
   const sent = (request.headers['content-encoding'] ?? '').trim().toLowerCase();
   if (sent === '' || sent === 'identity') return undefined;
   const known = ENCODINGS.find((encoding) => encoding === sent);
-  if (known === undefined) throw mediaTypeUnsupported('The content encoding is not supported.', [...ENCODINGS, 'identity']);
+  if (known === undefined)
+    throw mediaTypeUnsupported('The content encoding is not supported.', [...ENCODINGS, 'identity']);
   return known;
 }
 
@@ -113,7 +121,8 @@ async function readBytes(
   hold: BodyHold,
 ): Promise<Buffer> {
   const encoding = encodingOf(request);
-  if (Number(request.headers['content-length']) > limits.maxBodyBytes) throw bodyTooLarge(limits.maxBodyBytes, 'as sent');
+  if (Number(request.headers['content-length']) > limits.maxBodyBytes)
+    throw bodyTooLarge(limits.maxBodyBytes, 'as sent');
   if (expectsContinue(request.raw)) reply.raw.writeContinue();
   const sent = await receive(request.raw, limits.maxBodyBytes, hold);
   const bytes = encoding === undefined ? sent : await inflate(sent, encoding, limits.maxInflatedBytes, hold);

@@ -35,6 +35,11 @@ export function logRequest(logger: Logger, request: FastifyRequest, sample: Requ
   const level = failed ? 'info' : 'debug';
   if (!logger.isLevelEnabled(level)) return;
   const { durationMs, ...facts } = sample;
-  const line = { trace_id: request.id, ...facts, path: pathOf(request.raw.url), duration_ms: Math.round(durationMs) };
+  const line = {
+    trace_id: request.id,
+    ...facts,
+    path: pathOf(request.raw.url),
+    duration_ms: Math.round(durationMs),
+  };
   logger[level](line, 'request');
 }

@@ -15,7 +15,9 @@ export class RouteTable {
 
   /** The methods that the path takes; empty when there is no such path. */
   methodsOf(path: string): string[] {
-    const methods = [...this.routes.values()].filter((r) => r.matches.test(path)).flatMap((r) => [...r.methods]);
+    const methods = [...this.routes.values()]
+      .filter((r) => r.matches.test(path))
+      .flatMap((r) => [...r.methods]);
     return [...new Set(methods)].sort();
   }
 }
@@ -23,7 +25,9 @@ export class RouteTable {
 function pathMatcher(pattern: string): RegExp {
   const source = pattern
     .split('/')
-    .map((part) => (part.startsWith(':') ? '[^/]+' : part === '*' ? '.*' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')))
+    .map((part) =>
+      part.startsWith(':') ? '[^/]+' : part === '*' ? '.*' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'),
+    )
     .join('/');
   return new RegExp(`^${source}$`);
 }

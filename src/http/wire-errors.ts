@@ -25,7 +25,11 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
 /** Answers an `Expect` header other than "100-continue", which Node would refuse without a body. */
 export function answerUnmetExpectation(request: IncomingMessage, response: ServerResponse): void {
   const { error, status } = clientRefusal(417, undefined);
-  const problem = problemOf(error, { traceId: requestIdOf(request.headers), path: pathOf(request.url) }, status);
+  const problem = problemOf(
+    error,
+    { traceId: requestIdOf(request.headers), path: pathOf(request.url) },
+    status,
+  );
   const body = JSON.stringify(problem);
   response.writeHead(problem.status, wireHeaders(problemHeaders(problem, error), body));
   response.end(body);
@@ -35,8 +39,13 @@ function wireProblem(wanted: number, cause: Error): { head: string; body: string
   const { error, status } = clientRefusal(wanted, cause);
   const problem = problemOf(error, { traceId: randomBytes(16).toString('hex'), path: undefined }, status);
   const body = JSON.stringify(problem);
-  const lines = Object.entries(wireHeaders(problemHeaders(problem, error), body)).map(([name, value]) => `${name}: ${value}`);
-  return { head: [`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? 'Error'}`, ...lines].join('\r\n'), body };
+  const lines = Object.entries(wireHeaders(problemHeaders(problem, error), body)).map(
+    ([name, value]) => `${name}: ${value}`,
+  );
+  return {
+    head: [`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? 'Error'}`, ...lines].join('\r\n'),
+    body,
+  };
 }
 
 function wireHeaders(headers: Record<string, string>, body: string): Record<string, string> {

@@ -1,6 +1,14 @@
 import { request as httpRequest } from 'node:http';
 import { constants, createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
-import { Body, Controller, Get, Post, UnauthorizedException, UseGuards, type CanActivate } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Post,
+  UnauthorizedException,
+  UseGuards,
+  type CanActivate,
+} from '@nestjs/common';
 import type { IngestBody } from '../../src/http/index.js';
 import { openSocket, readAnswer, sendRaw, startHttpApp, type HttpApp } from '../support/http-app.js';
 
@@ -55,12 +63,24 @@ afterAll(() => http.app.close());
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-async function post(path: string, body: string | Uint8Array<ArrayBuffer> | undefined, headers: Record<string, string> = JSON_TYPE) {
-  const response = await fetch(http.url(path), { method: 'POST', headers, ...(body !== undefined && { body }) });
+async function post(
+  path: string,
+  body: string | Uint8Array<ArrayBuffer> | undefined,
+  headers: Record<string, string> = JSON_TYPE,
+) {
+  const response = await fetch(http.url(path), {
+    method: 'POST',
+    headers,
+    ...(body !== undefined && { body }),
+  });
   return { response, status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-async function refused(path: string, body: string | Uint8Array<ArrayBuffer> | undefined, headers?: Record<string, string>) {
+async function refused(
+  path: string,
+  body: string | Uint8Array<ArrayBuffer> | undefined,
+  headers?: Record<string, string>,
+) {
   const answer = await post(path, body, headers);
   expect(answer.response.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
   expect(answer.response.headers.get('request-id')).toBe(answer.body.trace_id);
@@ -69,8 +89,14 @@ async function refused(path: string, body: string | Uint8Array<ArrayBuffer> | un
 
 describe('bodies that are taken', () => {
   it('hands the ingest route bytes and every other route parsed JSON', async () => {
-    expect((await post('/v1/ingest/t', '{"a": 1}')).body).toEqual({ content_type: 'json', text: '{"a": 1}', size: 8 });
-    const ndjson = await post('/v1/ingest/t', '{}\n{}', { 'content-type': 'application/x-ndjson; charset="UTF-8"' });
+    expect((await post('/v1/ingest/t', '{"a": 1}')).body).toEqual({
+      content_type: 'json',
+      text: '{"a": 1}',
+      size: 8,
+    });
+    const ndjson = await post('/v1/ingest/t', '{}\n{}', {
+      'content-type': 'application/x-ndjson; charset="UTF-8"',
+    });
     expect(ndjson.body).toEqual({ content_type: 'ndjson', text: '{}\n{}', size: 5 });
     expect((await post('/v1/ingest/t/receipts', '{"keys":["k"]}')).body).toEqual({ body: { keys: ['k'] } });
     expect((await post('/v1/echo', '\ufeff{"ü":"😀"}')).body).toEqual({ body: { ü: '😀' } });
@@ -102,7 +128,9 @@ describe('bodies that are taken', () => {
     let seen = '';
     socket.on('data', (chunk) => (seen += chunk.toString()));
     const answered = readAnswer(socket);
-    socket.write('POST /v1/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n');
+    socket.write(
+      'POST /v1/echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n',
+    );
     await new Promise((resolve) => socket.once('data', resolve));
     expect(seen).toMatch(/^HTTP\/1\.1 100 /);
     socket.write('{}');
@@ -131,11 +159,17 @@ describe('bodies that are refused', () => {
   ])('malformed JSON %j, with its position', async (text, position, expected) => {
     const [status, code, context] = await refused('/v1/echo', text);
     expect([status, code]).toEqual([400, 'REQUEST_INVALID']);
-    expect(context).toMatchObject({ violations: [{ path: '$', position, message: `malformed JSON: expected ${expected}` }] });
+    expect(context).toMatchObject({
+      violations: [{ path: '$', position, message: `malformed JSON: expected ${expected}` }],
+    });
   });
 
   it('keys that reach a prototype, and nesting that would overflow a stack', async () => {
-    for (const text of ['{"__proto__":{}}', '{"a":[{"\\u005f_proto__":1}]}', '{"constructor":{"prototype":{}}}']) {
+    for (const text of [
+      '{"__proto__":{}}',
+      '{"a":[{"\\u005f_proto__":1}]}',
+      '{"constructor":{"prototype":{}}}',
+    ]) {
       expect((await refused('/v1/echo', text)).slice(0, 2)).toEqual([400, 'REQUEST_INVALID']);
     }
     const [status, code] = await refused('/v1/echo', '['.repeat(20_000) + ']'.repeat(20_000));
@@ -144,8 +178,18 @@ describe('bodies that are refused', () => {
 
   it('an empty ingest body, with and without a content type', async () => {
     expect((await refused('/v1/ingest/t', '')).slice(0, 2)).toEqual([400, 'REQUEST_INVALID']);
-    expect((await refused('/v1/ingest/t', undefined, {})).slice(0, 2)).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
-    expect((await refused('/v1/ingest/t', new Uint8Array(gzipSync('')), { ...JSON_TYPE, 'content-encoding': 'gzip' }))[0]).toBe(400);
+    expect((await refused('/v1/ingest/t', undefined, {})).slice(0, 2)).toEqual([
+      415,
+      'UNSUPPORTED_MEDIA_TYPE',
+    ]);
+    expect(
+      (
+        await refused('/v1/ingest/t', new Uint8Array(gzipSync('')), {
+          ...JSON_TYPE,
+          'content-encoding': 'gzip',
+        })
+      )[0],
+    ).toBe(400);
   });
 
   it('content types, charsets and encodings that are not known', async () => {
@@ -159,7 +203,11 @@ describe('bodies that are refused', () => {
     ];
     for (const headers of cases) {
       for (const path of ['/v1/ingest/t', '/v1/echo']) {
-        expect([headers, ...(await refused(path, '{}', headers)).slice(0, 2)]).toEqual([headers, 415, 'UNSUPPORTED_MEDIA_TYPE']);
+        expect([headers, ...(await refused(path, '{}', headers)).slice(0, 2)]).toEqual([
+          headers,
+          415,
+          'UNSUPPORTED_MEDIA_TYPE',
+        ]);
       }
     }
     expect((await refused('/v1/echo', '{}', { 'content-type': 'application/x-ndjson' }))[0]).toBe(415);
@@ -167,7 +215,10 @@ describe('bodies that are refused', () => {
 
   it('bytes that are not UTF-8', async () => {
     for (const path of ['/v1/ingest/t', '/v1/echo']) {
-      expect((await refused(path, new Uint8Array([0x22, 0xc3, 0x28, 0x22]))).slice(0, 2)).toEqual([400, 'REQUEST_INVALID']);
+      expect((await refused(path, new Uint8Array([0x22, 0xc3, 0x28, 0x22]))).slice(0, 2)).toEqual([
+        400,
+        'REQUEST_INVALID',
+      ]);
     }
   });
 
@@ -177,14 +228,21 @@ describe('bodies that are refused', () => {
       `POST /v1/ingest/t HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${MAX_BODY + 1}\r\n\r\n`,
     );
     expect(answer.status).toBe(413);
-    expect(JSON.parse(answer.body)).toMatchObject({ error_code: 'PAYLOAD_TOO_LARGE', context: { max_bytes: MAX_BODY } });
+    expect(JSON.parse(answer.body)).toMatchObject({
+      error_code: 'PAYLOAD_TOO_LARGE',
+      context: { max_bytes: MAX_BODY },
+    });
   });
 
   it('a chunked body over the limit while it streams; the client sees the answer', async () => {
     const status = await new Promise<number>((resolve, reject) => {
-      const client = httpRequest(http.url('/v1/ingest/t'), { method: 'POST', headers: JSON_TYPE }, (answer) => {
-        answer.resume().once('end', () => resolve(answer.statusCode ?? 0));
-      });
+      const client = httpRequest(
+        http.url('/v1/ingest/t'),
+        { method: 'POST', headers: JSON_TYPE },
+        (answer) => {
+          answer.resume().once('end', () => resolve(answer.statusCode ?? 0));
+        },
+      );
       client.once('error', reject);
       for (let i = 0; i < 4; i += 1) client.write(Buffer.alloc(MAX_BODY / 2, 'a'));
       client.end();
@@ -195,7 +253,9 @@ describe('bodies that are refused', () => {
   it('ends a connection whose refused body goes on', async () => {
     const socket = await openSocket(http.port);
     const answered = readAnswer(socket);
-    socket.write('POST /v1/ingest/t HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n');
+    socket.write(
+      'POST /v1/ingest/t HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n',
+    );
     expect((await answered).status).toBe(413);
     await new Promise((resolve) => socket.once('close', resolve));
   });
@@ -205,8 +265,16 @@ describe('bodies that are refused', () => {
     const bombs = { gzip: gzipSync(zeros), zstd: zstdCompressSync(zeros) };
     expect(bombs.gzip.length).toBeLessThan(MAX_BODY);
     for (const [encoding, bomb] of Object.entries(bombs)) {
-      const [status, code, context] = await refused('/v1/ingest/t', new Uint8Array(bomb), { ...JSON_TYPE, 'content-encoding': encoding });
-      expect([encoding, status, code, context]).toEqual([encoding, 413, 'PAYLOAD_TOO_LARGE', { max_bytes: MAX_INFLATED }]);
+      const [status, code, context] = await refused('/v1/ingest/t', new Uint8Array(bomb), {
+        ...JSON_TYPE,
+        'content-encoding': encoding,
+      });
+      expect([encoding, status, code, context]).toEqual([
+        encoding,
+        413,
+        'PAYLOAD_TOO_LARGE',
+        { max_bytes: MAX_INFLATED },
+      ]);
     }
   });
 
@@ -225,7 +293,10 @@ describe('bodies that are refused', () => {
       ['zstd', Buffer.concat(Array.from({ length: 2000 }, () => zstdCompressSync(Buffer.alloc(0))))],
     ];
     for (const [encoding, body] of bodies) {
-      const answer = await refused('/v1/ingest/t', new Uint8Array(body), { ...JSON_TYPE, 'content-encoding': encoding });
+      const answer = await refused('/v1/ingest/t', new Uint8Array(body), {
+        ...JSON_TYPE,
+        'content-encoding': encoding,
+      });
       expect([encoding, ...answer.slice(0, 2)]).toEqual([encoding, 400, 'REQUEST_INVALID']);
     }
   });

@@ -10,11 +10,12 @@ import { overrideModules } from '../support/override-modules.js';
 
 /** Dependencies whose answer the tests set. */
 const world = {
-  postgres: () => Promise.resolve() as Promise<void>,
-  objectStore: () => Promise.resolve() as Promise<void>,
+  postgres: (): Promise<void> => Promise.resolve(),
+  objectStore: (): Promise<void> => Promise.resolve(),
   pending: [] as string[],
   queries: 0,
-  backlog: () => Promise.resolve([{ pendingEvents: 3, pendingBytes: 10, oldestAgeMs: 1500 }]) as Promise<unknown[]>,
+  backlog: () =>
+    Promise.resolve([{ pendingEvents: 3, pendingBytes: 10, oldestAgeMs: 1500 }]) as Promise<unknown[]>,
 };
 const NEVER = new Promise<void>(() => undefined);
 
@@ -40,8 +41,15 @@ class WorldModule {}
 
 let http: HttpApp;
 beforeEach(async () => {
-  Object.assign(world, { postgres: () => Promise.resolve(), objectStore: () => Promise.resolve(), pending: [], queries: 0 });
-  http = await startHttpApp({ imports: [WorldModule, overrideModules(OperationsHttpModule, [BusModule, StorageModule])] });
+  Object.assign(world, {
+    postgres: () => Promise.resolve(),
+    objectStore: () => Promise.resolve(),
+    pending: [],
+    queries: 0,
+  });
+  http = await startHttpApp({
+    imports: [WorldModule, overrideModules(OperationsHttpModule, [BusModule, StorageModule])],
+  });
 });
 afterEach(() => http.app.close());
 
@@ -53,9 +61,17 @@ interface Answer {
 
 async function probe(path: string): Promise<Answer> {
   const response = await fetch(http.url(path));
-  const body = (await response.json()) as { error_code?: string; checks?: Answer['checks']; context?: Answer };
+  const body = (await response.json()) as {
+    error_code?: string;
+    checks?: Answer['checks'];
+    context?: Answer;
+  };
   const checks = body.checks ?? body.context?.checks;
-  return { status: response.status, ...(body.error_code && { error_code: body.error_code }), ...(checks && { checks }) };
+  return {
+    status: response.status,
+    ...(body.error_code && { error_code: body.error_code }),
+    ...(checks && { checks }),
+  };
 }
 
 describe('readiness', () => {
@@ -63,13 +79,18 @@ describe('readiness', () => {
     const { status, checks } = await probe('/v1/ready');
     expect(status).toBe(200);
     expect(Object.keys(checks ?? {})).toEqual(['postgres', 'migrations', 'object_store', 'draining']);
-    for (const check of Object.values(checks ?? {})) expect(check).toEqual({ status: 'up', latency_ms: expect.any(Number) });
+    for (const check of Object.values(checks ?? {}))
+      expect(check).toEqual({ status: 'up', latency_ms: expect.any(Number) as number });
   });
 
   it('is 503 in bounded time when a dependency hangs, and asks it once at a time', async () => {
     world.postgres = () => NEVER;
     const began = performance.now();
-    const answers = await Promise.all([probe('/v1/ready'), probe('/v1/ready?for=ingest'), probe('/v1/ready')]);
+    const answers = await Promise.all([
+      probe('/v1/ready'),
+      probe('/v1/ready?for=ingest'),
+      probe('/v1/ready'),
+    ]);
     expect(performance.now() - began).toBeLessThan(4000);
     for (const { status, error_code, checks } of answers) {
       expect([status, error_code, checks?.postgres?.status]).toEqual([503, 'DEPENDENCY_UNAVAILABLE', 'down']);
@@ -82,18 +103,31 @@ describe('readiness', () => {
   it('stays ready for ingest while the object store is away, and does not repeat what its driver said', async () => {
     world.objectStore = () => Promise.reject(new Error('connect ECONNREFUSED 10.1.2.3:9000'));
     const { status, checks } = await probe('/v1/ready');
-    expect([status, checks?.object_store]).toEqual([503, { status: 'down', latency_ms: expect.any(Number), reason: 'not reachable' }]);
+    expect([status, checks?.object_store]).toEqual([
+      503,
+      { status: 'down', latency_ms: expect.any(Number) as number, reason: 'not reachable' },
+    ]);
     expect((await probe('/v1/ready?for=ingest')).status).toBe(200);
   });
 
   it('is 503 while migrations are missing, while draining, and while a registered loop is stuck', async () => {
     world.pending = ['Next1'];
-    expect((await probe('/v1/ready?for=ingest')).checks?.migrations).toMatchObject({ status: 'down', reason: 'not applied: Next1' });
+    expect((await probe('/v1/ready?for=ingest')).checks?.migrations).toMatchObject({
+      status: 'down',
+      reason: 'not applied: Next1',
+    });
     await http.app.close();
     world.pending = [];
-    http = await startHttpApp({ imports: [WorldModule, overrideModules(OperationsHttpModule, [BusModule, StorageModule])] });
-    http.app.get(ReadinessRegistry).register('coordinator', { for: ['all'], check: () => Promise.reject(new Error('no turn yet')) });
-    expect((await probe('/v1/ready')).checks?.coordinator).toMatchObject({ status: 'down', reason: 'no turn yet' });
+    http = await startHttpApp({
+      imports: [WorldModule, overrideModules(OperationsHttpModule, [BusModule, StorageModule])],
+    });
+    http.app
+      .get(ReadinessRegistry)
+      .register('coordinator', { for: ['all'], check: () => Promise.reject(new Error('no turn yet')) });
+    expect((await probe('/v1/ready')).checks?.coordinator).toMatchObject({
+      status: 'down',
+      reason: 'no turn yet',
+    });
     expect((await probe('/v1/ready?for=ingest')).status).toBe(200);
     http.app.get(Draining).begin();
     const { app } = http;
@@ -103,7 +137,10 @@ describe('readiness', () => {
 
   it('refuses a scope that it does not know', async () => {
     for (const query of ['for=query', 'for=', 'for=ingest&for=ingest', 'of=ingest']) {
-      expect([query, await probe(`/v1/ready?${query}`)]).toEqual([query, { status: 400, error_code: 'REQUEST_INVALID' }]);
+      expect([query, await probe(`/v1/ready?${query}`)]).toEqual([
+        query,
+        { status: 400, error_code: 'REQUEST_INVALID' },
+      ]);
     }
   });
 });
@@ -123,7 +160,9 @@ describe('metrics', () => {
     expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
     const text = await response.text();
     expect(text).toContain('process_cpu_seconds_total');
-    expect(text).toContain('tidemark_http_request_duration_seconds_count{method="GET",route="/v1/health",status="200"} 1');
+    expect(text).toContain(
+      'tidemark_http_request_duration_seconds_count{method="GET",route="/v1/health",status="200"} 1',
+    );
     expect(text).toMatch(/^tidemark_backlog_events 3$/m);
     expect(text).toMatch(/^tidemark_backlog_oldest_seconds 1\.5$/m);
   });

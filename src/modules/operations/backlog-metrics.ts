@@ -9,9 +9,21 @@ const FRESH_MS = 10_000;
 const TIMEOUT_MS = 1000;
 
 const GAUGES: readonly [name: string, help: string, of: (backlog: readonly Backlog[]) => number][] = [
-  ['tidemark_backlog_tenants', 'Tenants with events that wait for a commit to begin.', (backlog) => backlog.length],
-  ['tidemark_backlog_events', 'Events that wait for a commit to begin.', (backlog) => sum(backlog, (b) => b.pendingEvents)],
-  ['tidemark_backlog_bytes', 'Bytes of those events on the bus.', (backlog) => sum(backlog, (b) => b.pendingBytes)],
+  [
+    'tidemark_backlog_tenants',
+    'Tenants with events that wait for a commit to begin.',
+    (backlog) => backlog.length,
+  ],
+  [
+    'tidemark_backlog_events',
+    'Events that wait for a commit to begin.',
+    (backlog) => sum(backlog, (b) => b.pendingEvents),
+  ],
+  [
+    'tidemark_backlog_bytes',
+    'Bytes of those events on the bus.',
+    (backlog) => sum(backlog, (b) => b.pendingBytes),
+  ],
   [
     'tidemark_backlog_oldest_seconds',
     'How long the oldest of those events has waited.',

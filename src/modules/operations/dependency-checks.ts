@@ -37,7 +37,9 @@ export class DependencyChecks implements OnModuleInit {
   }
 
   private checkDraining(): Promise<void> {
-    return this.draining.active ? Promise.reject(new Error('this process is shutting down')) : Promise.resolve();
+    return this.draining.active
+      ? Promise.reject(new Error('this process is shutting down'))
+      : Promise.resolve();
   }
 
   /** What failed is for the log: anyone may ask for readiness, and errors of drivers name hosts. */

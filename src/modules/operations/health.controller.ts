@@ -41,7 +41,7 @@ export class HealthController {
 
   /** Answers while the event loop turns; asks no dependency. */
   @Get('health')
-  @ApiOperation({ summary: 'Whether the process is alive' })
+  @ApiOperation({ operationId: 'getHealth', summary: 'Whether the process is alive' })
   @ApiOkResponse({ schema: { type: 'object', properties: { status: { type: 'string', enum: ['ok'] } } } })
   health(): { status: 'ok' } {
     return { status: 'ok' };
@@ -49,11 +49,14 @@ export class HealthController {
 
   @Get('ready')
   @ApiOperation({
+    operationId: 'getReadiness',
     summary: 'Whether the process can do its work',
     description: 'Refused with 503 when a dependency is down; `context.checks` then has the state of each.',
   })
   @ApiOkResponse({ schema: CHECKS_SCHEMA })
-  async ready(@dtoQuery(ReadyQuery) query: ReadyQuery): Promise<{ status: 'ready'; checks: ReadinessReport['checks'] }> {
+  async ready(
+    @dtoQuery(ReadyQuery) query: ReadyQuery,
+  ): Promise<{ status: 'ready'; checks: ReadinessReport['checks'] }> {
     const { ready, checks } = await this.readiness.report(query.for ?? 'all');
     if (ready) return { status: 'ready', checks };
     const down = Object.keys(checks).filter((name) => checks[name]?.status === 'down');

@@ -14,7 +14,7 @@ export class MetricsController {
 
   @Get('metrics')
   @Header('Content-Type', TEXT_FORMAT)
-  @ApiOperation({ summary: 'Metrics of this process for Prometheus' })
+  @ApiOperation({ operationId: 'getMetrics', summary: 'Metrics of this process for Prometheus' })
   @ApiProduces('text/plain')
   @ApiOkResponse({ schema: { type: 'string' } })
   read(): Promise<string> {

@@ -1,6 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { HealthIndicatorService } from '@nestjs/terminus';
-import { LOGGER, ReadinessRegistry, type Logger, type ReadinessCheck, type ReadinessScope } from '../../kernel/index.js';
+import {
+  LOGGER,
+  ReadinessRegistry,
+  type Logger,
+  type ReadinessCheck,
+  type ReadinessScope,
+} from '../../kernel/index.js';
 
 export interface DependencyState {
   readonly status: 'up' | 'down';
@@ -34,7 +40,9 @@ export class Readiness {
 
   async report(scope: ReadinessScope): Promise<ReadinessReport> {
     const states = await Promise.all(
-      this.registry.checksFor(scope).map(async ([name, check]) => [name, await this.ask(name, check)] as const),
+      this.registry
+        .checksFor(scope)
+        .map(async ([name, check]) => [name, await this.ask(name, check)] as const),
     );
     return { ready: states.every(([, state]) => state.status === 'up'), checks: Object.fromEntries(states) };
   }
