@@ -25,10 +25,16 @@ export async function startHttpApp(options: {
   @Module({ providers: [{ provide: LOGGER, useValue: logger }], exports: [LOGGER] })
   class LoggerModule {}
 
-  @Module({ imports: [LoggerModule, HttpModule, ...(options.imports ?? [])], controllers: options.controllers ?? [] })
+  @Module({
+    imports: [LoggerModule, HttpModule, ...(options.imports ?? [])],
+    controllers: options.controllers ?? [],
+  })
   class RootModule {}
 
-  const limits = { maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024, maxInflatedBytes: options.maxInflatedBytes ?? 4 * 1024 * 1024 };
+  const limits = {
+    maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
+    maxInflatedBytes: options.maxInflatedBytes ?? 4 * 1024 * 1024,
+  };
   const adapter = createHttpAdapter(limits, logger, options.timeouts);
   const app = await NestFactory.create<NestFastifyApplication>(RootModule, adapter, { logger: false });
   serveApiDocs(app);
@@ -66,7 +72,10 @@ export function readAnswer(socket: Socket): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     let received = '';
     const finish = () => {
-      const answer = parseAnswer(received.replace(/^HTTP\/1\.1 100 [^]*?\r\n\r\n/, ''), socket.destroyed || socket.readableEnded);
+      const answer = parseAnswer(
+        received.replace(/^HTTP\/1\.1 100 [^]*?\r\n\r\n/, ''),
+        socket.destroyed || socket.readableEnded,
+      );
       if (answer !== undefined) resolve(answer);
       return answer !== undefined;
     };
@@ -86,7 +95,10 @@ function parseAnswer(text: string, ended: boolean): RawAnswer | undefined {
   if (split === -1) return undefined;
   const [statusLine = '', ...lines] = text.slice(0, split).split('\r\n');
   const headers = Object.fromEntries(
-    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+    lines.map((line) => [
+      line.slice(0, line.indexOf(':')).toLowerCase(),
+      line.slice(line.indexOf(':') + 1).trim(),
+    ]),
   );
   const body = text.slice(split + 4);
   if (!ended && body.length < Number(headers['content-length'] ?? Infinity)) return undefined;
