@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -6,6 +5,7 @@ import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { EVENT_COLUMNS, payload, requestBody, type KeyKind } from './support/events.js';
 import { drive, LoadClient } from './support/load.js';
+import { residentMiB } from './support/processes.js';
 import { ok, startStack, type Stack } from './support/stack.js';
 import { printTable } from './support/table.js';
 
@@ -109,8 +109,8 @@ async function ingest(target: Stack, kind: KeyKind) {
     if (response.status !== 202) throw new Error(`${response.status} ${response.body}`);
     maxToken = Math.max(maxToken, (JSON.parse(response.body) as { max_visibility_token: number }).max_visibility_token);
   });
-  client.close();
-  const apiMiB = residentMiB(target);
+  await client.close();
+  const apiMiB = residentMiB(target.api.pid ?? 0);
   const loadEndedAt = performance.now();
   const answer = await ok(
     target.call('POST', '/v1/query', target.adminKey, {
@@ -122,17 +122,4 @@ async function ingest(target: Stack, kind: KeyKind) {
   const { rows } = (await answer.json()) as { rows: unknown[][] };
   if (Number(rows[0]?.[0]) !== EVENTS) throw new Error(`${EVENTS} events were sent and ${String(rows[0]?.[0])} are visible`);
   return { perSecond: EVENTS / seconds, visibleAfterSeconds: (performance.now() - loadEndedAt) / 1000, apiMiB };
-}
-
-function residentMiB({ api }: Stack): number {
-  const status = readStatus(api.pid ?? 0);
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? NaN) / 1024;
-}
-
-function readStatus(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/status`, 'utf8');
-  } catch {
-    return '';
-  }
 }

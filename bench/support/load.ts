@@ -1,36 +1,24 @@
-import { Agent, request } from 'node:http';
+import { Pool } from 'undici';
 
-/** A keep-alive client for one base URL: `node:http`, because `fetch` costs the load generator more than the service. */
+/** A keep-alive client for one base URL. undici, because the load generator shares the machine with the service. */
 export class LoadClient {
-  private readonly agent: Agent;
+  private readonly pool: Pool;
 
-  constructor(
-    private readonly baseUrl: string,
-    connections: number,
-  ) {
-    this.agent = new Agent({ keepAlive: true, maxSockets: connections });
+  constructor(baseUrl: string, connections: number) {
+    this.pool = new Pool(baseUrl, { connections });
   }
 
-  post(path: string, headers: Record<string, string>, body: string | Buffer): Promise<{ status: number; body: string }> {
-    return new Promise((resolve, reject) => {
-      const outgoing = request(
-        this.baseUrl + path,
-        { method: 'POST', agent: this.agent, headers: { ...headers, 'content-length': Buffer.byteLength(body) } },
-        (response) => {
-          let text = '';
-          response.setEncoding('utf8');
-          response.on('data', (chunk: string) => (text += chunk));
-          response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
-          response.on('error', reject);
-        },
-      );
-      outgoing.on('error', reject);
-      outgoing.end(body);
-    });
+  async post(
+    path: string,
+    headers: Record<string, string>,
+    body: string | Buffer,
+  ): Promise<{ status: number; body: string }> {
+    const response = await this.pool.request({ path, method: 'POST', headers, body });
+    return { status: response.statusCode, body: await response.body.text() };
   }
 
-  close(): void {
-    this.agent.destroy();
+  async close(): Promise<void> {
+    await this.pool.close();
   }
 }
 
