@@ -2,7 +2,8 @@ import { DataSource } from 'typeorm';
 import { createDataSource, query, sql, Transactions } from '../../src/database/index.js';
 import { TENANCY_ENTITIES } from '../../src/modules/tenancy/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { startRelay, type Relay } from '../support/relay.js';
+import { startDatabaseProxy } from '../support/database-proxy.js';
+import type { TcpProxy } from '../support/tcp-proxy.js';
 
 let database: TestDatabase;
 let dataSource: DataSource;
@@ -111,19 +112,20 @@ describe('a read transaction', () => {
 });
 
 describe('a database that is away', () => {
-  let relay: Relay;
+  let proxy: TcpProxy;
   let remote: DataSource;
   let away: Transactions;
 
   beforeEach(async () => {
-    relay = await startRelay(database.url);
-    remote = await open(relay.url);
+    const proxied = await startDatabaseProxy(database.url);
+    proxy = proxied.proxy;
+    remote = await open(proxied.url);
     away = new Transactions(remote);
   });
 
   afterEach(async () => {
     await remote.destroy();
-    await relay.close();
+    await proxy.close();
   });
 
   const unavailable = {
@@ -134,9 +136,9 @@ describe('a database that is away', () => {
 
   it('is DEPENDENCY_UNAVAILABLE, and works again when it is back', async () => {
     await away.write((tx) => query(tx, insert('away-before')));
-    await relay.cut();
+    await proxy.cut();
     await expect(away.write((tx) => query(tx, insert('away-during')))).rejects.toMatchObject(unavailable);
-    await relay.mend();
+    await proxy.mend();
     await away.write((tx) => query(tx, insert('away-after')));
     expect(await tenantIds('away-')).toEqual(['away-after', 'away-before']);
   });
@@ -144,7 +146,7 @@ describe('a database that is away', () => {
   it('leaves nothing of a transaction that it interrupts', async () => {
     const work = away.write(async (tx) => {
       await query(tx, insert('cut'));
-      await relay.cut();
+      await proxy.cut();
       await query(tx, insert('cut-2'));
     });
     await expect(work).rejects.toMatchObject(unavailable);
