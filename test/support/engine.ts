@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { type Column, createLogger } from '../../src/kernel/index.js';
+import { DuckDbQueryEngine, type QueryEngineOptions } from '../../src/modules/engine/query-engine.duckdb.js';
 
 /** Compiled children: of TIDEMARK_TEST_ENGINE_CHILDREN when set, else of the build at the root. */
 export function engineChildrenDir(): string {
@@ -59,4 +60,16 @@ export async function writeBody(
 /** Columns with field ids from 5 on, all nullable. */
 export function columnsOf(types: Readonly<Record<string, string>>): Column[] {
   return Object.entries(types).map(([name, type], index) => ({ id: index + 5, name, type, nullable: true }));
+}
+
+/** An engine for queries over compiled children. */
+export function newQueryEngine(options: Partial<QueryEngineOptions> = {}): DuckDbQueryEngine {
+  return new DuckDbQueryEngine({
+    concurrency: 2,
+    memoryBytes: 512 * 1024 * 1024,
+    threads: 2,
+    logger: silentLogger,
+    childrenDir: engineChildrenDir(),
+    ...options,
+  });
 }

@@ -16,9 +16,6 @@ export interface LaunchOptions {
   readonly childrenDir?: string | undefined;
 }
 
-/** File descriptor of the pipe that a child writes row frames to. */
-export const ROWS_FD = 3;
-
 /**
  * Starts a child in a process group of its own, without the parent's environment.
  * Its standard error and row pipe are pipes; control messages go over IPC.

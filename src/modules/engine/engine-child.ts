@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { type LaunchOptions, launchChild, ROWS_FD } from './child-launch.js';
+import { type LaunchOptions, launchChild } from './child-launch.js';
 import type { Fault, FromChild, ToChild } from './children/protocol.js';
 import { EngineFailure } from './engine-failure.js';
+import { ROWS_FD } from './row-frame.js';
 
 /** A request that the child answered with a fault. */
 export class ChildFault extends Error {
@@ -12,6 +13,15 @@ export class ChildFault extends Error {
     this.name = 'ChildFault';
   }
 }
+
+/** How a child ends that cannot have more memory, or more stack; 133 and 134 are the first two through a shell. */
+const SIGNALS_OF_THE_LIMIT: ReadonlySet<NodeJS.Signals> = new Set([
+  'SIGTRAP',
+  'SIGABRT',
+  'SIGSEGV',
+  'SIGBUS',
+  'SIGILL',
+]);
 
 const READY_TIMEOUT_MS = 30_000;
 const STDERR_KEPT = 4096;
@@ -98,6 +108,11 @@ export class EngineChild {
     return this.process.stdio[ROWS_FD] as Readable;
   }
 
+  /** The id that the next request will have. */
+  get nextRequestId(): number {
+    return this.lastId + 1;
+  }
+
   /** Rejects with `ChildFault` for a fault that the child reports, `EngineFailure` when it dies. */
   async request<T>(body: unknown): Promise<T> {
     if (this.failure !== undefined) throw this.failure;
@@ -123,7 +138,7 @@ export class EngineChild {
   }
 
   /** Ends the child and all that it started, at once. */
-  kill(reason: 'timeout' | 'memory' | 'closed', why: string): void {
+  kill(reason: 'timeout' | 'memory' | 'died' | 'closed', why: string): void {
     const { pid } = this.process;
     this.fail(new EngineFailure(reason, `the ${this.options.name} was stopped: ${why}`));
     if (pid === undefined || this.process.exitCode !== null || this.process.signalCode !== null) return;
@@ -143,7 +158,7 @@ export class EngineChild {
 
   private send(message: ToChild): void {
     this.process.send(message, (error) => {
-      if (error !== null) this.kill('closed', `the message could not be sent: ${error.message}`);
+      if (error !== null) this.kill('died', `a message could not be sent: ${error.message}`);
     });
   }
 
@@ -161,8 +176,7 @@ export class EngineChild {
   }
 
   private onEnd(code: number | null, signal: NodeJS.Signals | null): void {
-    // A limit on the address space ends Node and DuckDB by abort or trap; through a shell, 134 or 133.
-    const memory = signal === 'SIGABRT' || signal === 'SIGTRAP' || code === 133 || code === 134;
+    const memory = (signal !== null && SIGNALS_OF_THE_LIMIT.has(signal)) || code === 133 || code === 134;
     const how = signal === null ? `exit code ${code ?? 'unknown'}` : signal;
     this.fail(new EngineFailure(memory ? 'memory' : 'died', `the ${this.options.name} ended (${how})`));
   }

@@ -1,11 +1,13 @@
 import { availableParallelism } from 'node:os';
-import { type DynamicModule, Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, Module, type OnApplicationShutdown, type Type } from '@nestjs/common';
 import { type Settings, settingsOf } from '../../config/index.js';
 import { LOGGER, type Logger } from '../../kernel/index.js';
+import { QUERY_ENGINE } from './query-engine.js';
+import { DuckDbQueryEngine } from './query-engine.duckdb.js';
 import { WRITE_ENGINE } from './write-engine.js';
 import { DuckDbWriteEngine } from './write-engine.duckdb.js';
 
-/** Closes the write children when the application has shut down. */
+/** Ends the write children when the application has shut down. */
 @Injectable()
 class WriteEngineShutdown implements OnApplicationShutdown {
   constructor(@Inject(WRITE_ENGINE) private readonly engine: DuckDbWriteEngine) {}
@@ -15,17 +17,17 @@ class WriteEngineShutdown implements OnApplicationShutdown {
   }
 }
 
-/** DuckDB children. A role takes the variant that it needs: `forWriting` gives `WRITE_ENGINE`. */
-@Module({})
-export class EngineModule {
-  static forWriting(): DynamicModule {
-    return WRITING;
+/** Ends the gate and query children when the application has shut down. */
+@Injectable()
+class QueryEngineShutdown implements OnApplicationShutdown {
+  constructor(@Inject(QUERY_ENGINE) private readonly engine: DuckDbQueryEngine) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.engine.close();
   }
 }
 
-/** One object, so that modules that import it share one engine. */
-const WRITING: DynamicModule = {
-  module: EngineModule,
+@Module({
   providers: [
     {
       provide: WRITE_ENGINE,
@@ -42,4 +44,32 @@ const WRITING: DynamicModule = {
     WriteEngineShutdown,
   ],
   exports: [WRITE_ENGINE],
-};
+})
+class WriteEngineModule {}
+
+@Module({
+  providers: [
+    {
+      provide: QUERY_ENGINE,
+      inject: [settingsOf('engine'), LOGGER],
+      useFactory: (settings: Settings['engine'], logger: Logger) =>
+        new DuckDbQueryEngine({
+          concurrency: settings.queryConcurrency,
+          memoryBytes: settings.queryMemoryBytes,
+          threads: settings.queryThreads,
+          logger,
+        }),
+    },
+    QueryEngineShutdown,
+  ],
+  exports: [QUERY_ENGINE],
+})
+class QueryEngineModule {}
+
+/** DuckDB children by purpose. A role imports what it needs, and modules that import the same share it. */
+export const EngineModule = {
+  /** Gives `WRITE_ENGINE`. */
+  forWriting: (): Type => WriteEngineModule,
+  /** Gives `QUERY_ENGINE`. */
+  forQuerying: (): Type => QueryEngineModule,
+} as const;

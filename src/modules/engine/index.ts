@@ -1,5 +1,28 @@
 export { ConversionFault, EngineFailure, type EngineFailureReason } from './engine-failure.js';
+export {
+  QUERY_MEMORY_EXCEEDED,
+  QUERY_TIMEOUT,
+  QUERY_TOO_LARGE,
+  QUEUE_FULL,
+  SQL_INVALID,
+  SQL_NOT_ALLOWED,
+} from './engine.errors.js';
 export { EngineModule } from './engine.module.js';
+export {
+  QUERY_ENGINE,
+  UnknownTableError,
+  type GatedQuery,
+  type QueryEngine,
+  type QueryJob,
+  type QueryParameter,
+  type QueryParameters,
+  type QueryResult,
+  type QueryTable,
+  type ResultColumn,
+  type ResultValue,
+  type TableShape,
+  type TypedParameter,
+} from './query-engine.js';
 export {
   WRITE_ENGINE,
   type ColumnStats,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from '../../kernel/index.js';
 import { addressSpaceLimit } from './address-space.js';
+import { requestUntil } from './cancellation.js';
 import type { LaunchOptions } from './child-launch.js';
 import { ConversionFault, EngineFailure } from './engine-failure.js';
 import { ChildFault, EngineChild } from './engine-child.js';
@@ -21,7 +22,6 @@ export interface WriteEngineOptions {
   readonly childrenDir?: string;
 }
 
-const INTERRUPT_GRACE_MS = 1000;
 /** DuckDB's own limit stays below the system's, so that it spills before it is stopped. */
 const DUCKDB_SHARE = 0.7;
 
@@ -51,7 +51,7 @@ export class DuckDbWriteEngine implements WriteEngine {
     try {
       const child = await this.take();
       try {
-        return await runCancellable<WrittenFile>(child, job, signal);
+        return await requestUntil<WrittenFile>(child, job, signal);
       } finally {
         if (child.alive && !this.closed) this.idle.push(child);
         else this.forget(child);
@@ -115,30 +115,6 @@ export class DuckDbWriteEngine implements WriteEngine {
     this.all.delete(child);
     if (!this.closed)
       this.options.logger.warn({ lastWords: child.lastWords }, 'a write child ended and will be replaced');
-  }
-}
-
-/** Interrupts the child when the signal aborts, and kills it when that does not help within a second. */
-async function runCancellable<T>(
-  child: EngineChild,
-  body: unknown,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  signal?.throwIfAborted();
-  let killer: NodeJS.Timeout | undefined;
-  const onAbort = () => {
-    child.cancel();
-    killer = setTimeout(() => child.kill('timeout', 'it did not heed an interrupt'), INTERRUPT_GRACE_MS);
-  };
-  signal?.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await child.request<T>(body);
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
-  } finally {
-    clearTimeout(killer);
-    signal?.removeEventListener('abort', onAbort);
   }
 }
 

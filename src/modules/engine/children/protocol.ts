@@ -14,10 +14,19 @@ export type ToChild =
 
 /** Why a request failed, in words that survive JSON. */
 export interface Fault {
-  readonly kind: 'conversion' | 'memory' | 'io' | 'interrupted' | 'refused' | 'internal';
+  readonly kind:
+    | 'conversion'
+    | 'memory'
+    | 'io'
+    | 'interrupted'
+    | 'refused'
+    | 'sql'
+    | 'parameter'
+    | 'too_large'
+    | 'internal';
   readonly message: string;
   readonly line?: number;
-  /** Facts for the client; only with `refused`. */
+  /** Facts for the client. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 

@@ -4,7 +4,7 @@ import { type ChildSetup, FaultError, type FromChild, type ToChild } from './pro
 
 /** What a kind of child does. One request at a time. */
 export interface ChildWork {
-  handle(body: unknown): Promise<unknown>;
+  handle(body: unknown, requestId: number): Promise<unknown>;
   /** Ends the request under way soon, with an error. */
   cancel(): void;
 }
@@ -31,7 +31,7 @@ export async function serve(open: (setup: ChildSetup) => Promise<ChildWork>): Pr
 
 async function answer(work: ChildWork, id: number, body: unknown): Promise<FromChild> {
   try {
-    return { kind: 'answer', id, body: await work.handle(body) };
+    return { kind: 'answer', id, body: await work.handle(body, id) };
   } catch (error) {
     return { kind: 'fault', id, fault: error instanceof FaultError ? error.fault : faultOf(error) };
   }
