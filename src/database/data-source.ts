@@ -10,7 +10,10 @@ export interface DataSourceOptions {
   readonly applicationName?: string;
 }
 
-export type EntityClass = Exclude<EntityTarget<object>, string | EntitySchema | { type: object; name: string }>;
+export type EntityClass = Exclude<
+  EntityTarget<object>,
+  string | EntitySchema | { type: object; name: string }
+>;
 
 /** How long a write may wait for a lock, run, or sit idle in its transaction, so that no process holds a tenant up. */
 const LOCK_TIMEOUT_MS = 5_000;

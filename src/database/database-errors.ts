@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { AppError, DEPENDENCY_UNAVAILABLE } from '../kernel/index.js';
 
 /** SQLSTATEs that the rest of the code acts on. They are named here and nowhere else. */
@@ -12,9 +13,25 @@ export const SQLSTATE = {
   ingestEpochChanged: 'TM003',
 } as const;
 
+/** Connection exceptions, insufficient resources, operator intervention. */
 const UNAVAILABLE_CLASSES = ['08', '53', '57P'];
+const UNAVAILABLE_STATES = new Set<string>([
+  SQLSTATE.lockNotAvailable,
+  // Cancelled by a timeout; idle in a transaction for too long; no such database.
+  '57014',
+  '25P03',
+  '3D000',
+]);
 const UNAVAILABLE_ERRNOS = new Set([
-  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
 ]);
 const UNAVAILABLE_MESSAGES = [
   'Connection terminated',
@@ -22,16 +39,22 @@ const UNAVAILABLE_MESSAGES = [
   'Client has encountered a connection error',
   'Query read timeout',
   'Cannot use a pool after calling end',
+  // TypeORM gives a transaction's connection up as soon as the server ends the session between two statements.
+  'Database connection provided by a query runner was already released',
+  'Query runner already released',
 ];
 
 interface DriverError extends Error {
   readonly code?: string;
   readonly constraint?: string;
   readonly driverError?: DriverError;
+  /** Of an AggregateError: one for each address that was tried. */
+  readonly errors?: readonly unknown[];
 }
 
 function driverErrorOf(error: unknown): DriverError | undefined {
-  if (!(error instanceof Error)) return undefined;
+  // Not instanceof: errors of Node's own modules come from another realm where a test runner gives each file its own.
+  if (!isNativeError(error)) return undefined;
   const wrapped = error as DriverError;
   return wrapped.driverError ?? wrapped;
 }
@@ -51,9 +74,9 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const driverError = driverErrorOf(error);
   if (driverError === undefined) return false;
   const code = driverError.code ?? '';
-  if (UNAVAILABLE_ERRNOS.has(code) || code === SQLSTATE.lockNotAvailable || code === '57014') return true;
-  if (UNAVAILABLE_CLASSES.some((prefix) => code.startsWith(prefix)) || code === '25P03') return true;
-  if (driverError instanceof AggregateError) return driverError.errors.some(isDatabaseUnavailable);
+  if (UNAVAILABLE_ERRNOS.has(code) || UNAVAILABLE_STATES.has(code)) return true;
+  if (UNAVAILABLE_CLASSES.some((prefix) => code.startsWith(prefix))) return true;
+  if (Array.isArray(driverError.errors)) return driverError.errors.some(isDatabaseUnavailable);
   return UNAVAILABLE_MESSAGES.some((text) => driverError.message.includes(text));
 }
 

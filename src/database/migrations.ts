@@ -34,6 +34,8 @@ export class Migrations {
   async pending(): Promise<string[]> {
     const rows = await query<{ name: string }>(this.dataSource, sql`SELECT name FROM schema_migration`);
     const applied = new Set(rows.map((row) => row.name));
-    return this.dataSource.migrations.map((migration) => migration.name ?? '').filter((name) => !applied.has(name));
+    return this.dataSource.migrations
+      .map((migration) => migration.name ?? '')
+      .filter((name) => !applied.has(name));
   }
 }

@@ -62,10 +62,10 @@ export class Notifications implements OnApplicationShutdown {
       const batch = [...this.outgoing.values()];
       this.outgoing = new Map();
       try {
-        await this.dataSource.query('SELECT pg_notify(c, p) FROM unnest($1::text[], $2::text[]) AS n (c, p)', [
-          batch.map((n) => n.channel),
-          batch.map((n) => n.payload),
-        ]);
+        await this.dataSource.query(
+          'SELECT pg_notify(c, p) FROM unnest($1::text[], $2::text[]) AS n (c, p)',
+          [batch.map((n) => n.channel), batch.map((n) => n.payload)],
+        );
       } catch (error) {
         this.logger.warn({ err: error }, 'a notification could not be sent');
       }

@@ -43,7 +43,12 @@ export interface SqlExecutor {
 export async function query<Row>(executor: SqlExecutor, statement: Statement): Promise<Row[]> {
   const result: unknown = await executor.query(statement.text, [...statement.values]);
   // TypeORM answers UPDATE and DELETE as [rows, count], everything else as rows.
-  if (Array.isArray(result) && result.length === 2 && Array.isArray(result[0]) && typeof result[1] === 'number') {
+  if (
+    Array.isArray(result) &&
+    result.length === 2 &&
+    Array.isArray(result[0]) &&
+    typeof result[1] === 'number'
+  ) {
     return result[0] as Row[];
   }
   return result as Row[];

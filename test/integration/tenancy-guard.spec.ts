@@ -1,5 +1,6 @@
 import { PLATFORM_KEY, startTenancyApp, type TenancyApp } from '../support/tenancy-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { startDatabaseProxy } from '../support/database-proxy.js';
 
 let database: TestDatabase;
 let app: TenancyApp;
@@ -163,6 +164,28 @@ describe('the guard', () => {
       status: 200,
     });
     expect(await app.write(key)).toMatchObject({ status: 201 });
+  });
+
+  it('answers 503 where the database is away, and still takes a cached key', async () => {
+    const { proxy, url } = await startDatabaseProxy(database.url);
+    const away = await startTenancyApp(url);
+    try {
+      const [cached, other] = [await app.issue('acme'), await app.issue('acme')];
+      expect(await away.write(cached.key)).toMatchObject({ status: 201 });
+      await proxy.cut();
+      const answer = await away.write(other.key);
+      expect(answer).toMatchObject({
+        status: 503,
+        body: { error_code: 'DEPENDENCY_UNAVAILABLE', retryable: true },
+      });
+      expect(answer.headers['retry-after']).toBe('1');
+      expect(await away.write(cached.key)).toMatchObject({ status: 201 });
+      await proxy.mend();
+      expect(await away.write(other.key)).toMatchObject({ status: 201 });
+    } finally {
+      await away.close();
+      await proxy.close();
+    }
   });
 });
 

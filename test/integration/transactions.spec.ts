@@ -138,6 +138,8 @@ describe('a database that is away', () => {
     await away.write((tx) => query(tx, insert('away-before')));
     await proxy.cut();
     await expect(away.write((tx) => query(tx, insert('away-during')))).rejects.toMatchObject(unavailable);
+    await expect(away.read((tx) => query(tx, sql`SELECT 1`))).rejects.toMatchObject(unavailable);
+    await expect(away.pooled((pool) => query(pool, sql`SELECT 1`))).rejects.toMatchObject(unavailable);
     await proxy.mend();
     await away.write((tx) => query(tx, insert('away-after')));
     expect(await tenantIds('away-')).toEqual(['away-after', 'away-before']);
@@ -151,5 +153,17 @@ describe('a database that is away', () => {
     });
     await expect(work).rejects.toMatchObject(unavailable);
     expect(await tenantIds('cut')).toEqual([]);
+  });
+
+  it('is DEPENDENCY_UNAVAILABLE too where the server ended the session between two statements', async () => {
+    const work = away.write(async (tx) => {
+      const [session] = await query<{ pid: number }>(tx, sql`SELECT pg_backend_pid() AS pid`);
+      await query(tx, insert('ended'));
+      await query(dataSource, sql`SELECT pg_terminate_backend(${session?.pid}, 5000)`);
+      await query(tx, insert('ended-2'));
+    });
+    await expect(work).rejects.toMatchObject(unavailable);
+    expect(await tenantIds('ended')).toEqual([]);
+    await away.write((tx) => query(tx, insert('ended-3')));
   });
 });
