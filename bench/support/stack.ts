@@ -112,10 +112,10 @@ async function startPostgres(folder: string): Promise<{ cluster: Cluster; home: 
 }
 
 async function startS3(): Promise<S3Server> {
-  const { startMinio } = (await import(new URL('test/support/minio.mjs', ROOT).href)) as {
+  const support = (await import(new URL('test/support/minio.mjs', ROOT).href)) as {
     startMinio(): Promise<S3Server | undefined>;
   };
-  const server = await startMinio();
+  const server = await support.startMinio();
   if (server === undefined) throw new Error('the benchmark needs an S3 server: put a minio on the PATH, or install Go');
   return server;
 }

@@ -76,10 +76,10 @@ export async function insertTable(
   tableName: string,
 ): Promise<{ tableId: number; snapshotId: number }> {
   return catalog.transactions.write(async (tx) => {
-    const [row] = (await tx.query(
+    const [row] = await tx.query<{ table_id: number }[]>(
       `INSERT INTO table_def (tenant_id, table_name, schema_version, last_column_id) VALUES ($1, $2, 1, 5) RETURNING table_id`,
       [tenantId, tableName],
-    )) as { table_id: number }[];
+    );
     const tableId = row?.table_id ?? 0;
     await tx.query(
       `INSERT INTO table_schema_version (table_id, schema_version, tenant_id, schema_json) VALUES ($1, 1, $2, '{"columns": []}')`,
