@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { CLOCK, LOGGER, type Clock, type Logger } from '../../kernel/index.js';
 import { Notifications, Transactions } from '../../database/index.js';
 import { readProgress } from './sql/head.js';
@@ -19,7 +19,8 @@ const REPEAT_MS = 500;
 
 /** Waits for tokens to become visible. Woken by the `tidemark_published` channel; asks for flushes on its own. */
 @Injectable()
-export class VisibilityWaiter implements OnModuleInit {
+export class VisibilityWaiter implements OnModuleInit, BeforeApplicationShutdown {
+  private readonly stopping = new AbortController();
   private readonly waiters = new Map<string, Set<Waiter>>();
 
   constructor(
@@ -36,16 +37,21 @@ export class VisibilityWaiter implements OnModuleInit {
     });
   }
 
-  /** Answers nothing when `timeoutMs` is over or `signal` aborts first. The write stands in any case. */
+  /** Ends all waits, so that no request holds the shutdown up: what was written stands. */
+  beforeApplicationShutdown(): void {
+    this.stopping.abort();
+  }
+
+  /** Answers nothing when `timeoutMs` is over, or `signal` aborts, or the process stops first. */
   async waitFor(
     tenantId: string,
     token: number,
     timeoutMs: number,
     signal?: AbortSignal,
   ): Promise<Visibility | undefined> {
-    const over = new AbortController();
-    const stop = () => over.abort();
-    signal?.addEventListener('abort', stop, { once: true });
+    const woken = new AbortController();
+    const ended = signal === undefined ? this.stopping.signal : AbortSignal.any([signal, this.stopping.signal]);
+    const pause = AbortSignal.any([woken.signal, ended]);
     const deadline = this.clock.now() + timeoutMs;
     const waiters = this.waiters.get(tenantId) ?? new Set<Waiter>();
     this.waiters.set(tenantId, waiters);
@@ -55,7 +61,7 @@ export class VisibilityWaiter implements OnModuleInit {
       token,
       resolve: (visibility) => {
         visible = visibility;
-        over.abort();
+        woken.abort();
       },
     };
     waiters.add(waiter);
@@ -63,13 +69,12 @@ export class VisibilityWaiter implements OnModuleInit {
       for (;;) {
         visible ??= await this.look(tenantId, token);
         const leftMs = deadline - this.clock.now();
-        if (visible !== undefined || signal?.aborted || leftMs <= 0) return visible;
+        if (visible !== undefined || ended.aborted || leftMs <= 0) return visible;
         this.requestFlush(tenantId);
-        await this.clock.sleep(Math.min(REPEAT_MS, leftMs), over.signal);
+        await this.clock.sleep(Math.min(REPEAT_MS, leftMs), pause);
         if (visible !== undefined) return visible;
       }
     } finally {
-      signal?.removeEventListener('abort', stop);
       waiters.delete(waiter);
       if (waiters.size === 0) this.waiters.delete(tenantId);
     }
