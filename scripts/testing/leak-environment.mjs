@@ -28,6 +28,12 @@ export default class LeakEnvironment extends TestEnvironment {
     this.before = openHandles();
   }
 
+  /** A spec puts functions into `globalThis.showOnFailure` that print what helps to understand a failure. */
+  handleTestEvent({ name }) {
+    if (name !== 'test_fn_failure' && name !== 'hook_failure') return;
+    for (const show of this.global.showOnFailure ?? []) show();
+  }
+
   async teardown() {
     const before = this.before;
     await super.teardown();

@@ -61,6 +61,15 @@ export class ServiceClient {
     private readonly key?: string,
   ) {}
 
+  get secret(): string {
+    return this.key ?? '';
+  }
+
+  /** The same key at another address: a service that starts again has another port. */
+  at(url: string): ServiceClient {
+    return new ServiceClient(url, this.key);
+  }
+
   async send<T = unknown>(method: string, path: string, parts: RequestParts = {}): Promise<Answer<T>> {
     const { json, bytes, headers } = parts;
     const content = bytes ?? (json === undefined ? undefined : JSON.stringify(json));

@@ -32,7 +32,6 @@ export interface Credentials {
 
 const START_MS = 60_000;
 const STOP_MS = 30_000;
-const LOG_CHARS = 200_000;
 const SHOWN_LOG_CHARS = 6_000;
 const PLATFORM_KEY = 'platform-key-of-the-tests';
 const KEY_PEPPER = 'key-pepper-of-the-tests';
@@ -42,6 +41,8 @@ export class TestService {
   url = '';
   private child: ChildProcess | undefined;
   private log = '';
+  private shownChars = 0;
+  private wasKilled = false;
 
   private constructor(
     readonly dataDir: string,
@@ -49,7 +50,9 @@ export class TestService {
     private readonly dropDatabase: () => Promise<void>,
   ) {
     showOnFailure(() => {
-      process.stderr.write(`---- end of the log of ${this.dataDir}\n${this.log.slice(-SHOWN_LOG_CHARS)}\n----\n`);
+      const unseen = this.log.slice(this.shownChars).slice(-SHOWN_LOG_CHARS);
+      this.shownChars = this.log.length;
+      if (unseen !== '') process.stderr.write(`---- log of the service on ${this.dataDir}\n${unseen}----\n`);
     });
   }
 
@@ -87,11 +90,12 @@ export class TestService {
   }
 
   /** Starts it again on the same data. The port changes. */
-  async launch(): Promise<void> {
+  async launch(env: Readonly<Record<string, string>> = {}): Promise<void> {
     this.url = '';
+    this.wasKilled = false;
     const child = spawn(process.execPath, [join(DIST, 'src/main.js')], {
       cwd: this.dataDir,
-      env: { ...inherited(), ...this.env },
+      env: { ...inherited(), ...this.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;
@@ -122,7 +126,7 @@ export class TestService {
     return this.child?.pid ?? 0;
   }
 
-  /** The end of what it wrote to both streams. */
+  /** What it wrote to both streams, over all its starts. */
   get output(): string {
     return this.log;
   }
@@ -132,6 +136,7 @@ export class TestService {
     const exited = once(this.child, 'exit');
     this.child.kill('SIGKILL');
     await exited;
+    this.wasKilled = true;
   }
 
   /** Throws when it does not end cleanly. */
@@ -151,6 +156,8 @@ export class TestService {
   /** Stops it and removes its data and its database. Throws when the stop was not clean. */
   async dispose(): Promise<void> {
     try {
+      // A killed service leaves its Postgres behind, which the next start takes over and stops.
+      if (this.wasKilled && this.isEmbedded) await this.launch();
       await this.stop();
     } finally {
       await this.dropDatabase();
@@ -175,16 +182,20 @@ export class TestService {
     };
   }
 
+  private get isEmbedded(): boolean {
+    return this.env.TIDEMARK_DATABASE_URL === undefined;
+  }
+
   private get credentialsFile(): string {
     return join(this.dataDir, 'credentials.json');
   }
 
-  private get hasEnded(): boolean {
+  get hasEnded(): boolean {
     return this.child === undefined || this.child.exitCode !== null || this.child.signalCode !== null;
   }
 
   private keep(text: string): void {
-    this.log = (this.log + text).slice(-LOG_CHARS);
+    this.log += text;
     this.url ||= /(?:Tidemark listens on |"url":")(http:\/\/[^\s"]+)/.exec(this.log)?.[1] ?? '';
   }
 }
