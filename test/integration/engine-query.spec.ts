@@ -110,6 +110,18 @@ describe('tables of a query', () => {
     expect((await run('SELECT count(*) FROM duckdb_settings', { tables: [shadow] })).rows).toEqual([[3]]);
   });
 
+  it('are listed, and nothing else is', async () => {
+    const tables = [events, tableOf('users', columnsOf({ country: 'string' }), [])];
+    const listed = await run('SELECT table_name FROM information_schema.tables ORDER BY 1', { tables });
+    expect(listed.rows).toEqual([['events'], ['users']]);
+    expect((await run('SHOW TABLES', { tables })).rows).toEqual([['events'], ['users']]);
+    const columns = await run(
+      "SELECT column_name FROM information_schema.columns WHERE table_name = 'users'",
+      { tables },
+    );
+    expect(columns.rows.flat()[0]).toBe('country');
+  });
+
   it('are all that can be read, even where the gate is passed by', async () => {
     for (const name of ['secret.csv', 'secret.parquet']) {
       const path = join(folder.path, name);

@@ -121,7 +121,10 @@ const HOSTILE = [
   'SELECT * FROM main.events',
   'SELECT * FROM memory.main.events',
   'SELECT * FROM "main"."events"',
-  'SELECT * FROM information_schema.tables',
+  'SELECT * FROM information_schema.schemata',
+  'SELECT * FROM memory.information_schema.tables',
+  'SELECT * FROM system.information_schema.columns',
+  'SELECT * FROM "information_schema.tables"',
   'SELECT * FROM pg_catalog.pg_tables',
   'SELECT * FROM events AT (VERSION => 1)',
   'SELECT * FROM recurring.events',
@@ -156,7 +159,6 @@ const HOSTILE = [
   'PREPARE p AS SELECT 1',
   'EXECUTE p',
   'BEGIN',
-  'SHOW TABLES',
   'SHOW ALL TABLES',
   'SELECT * FROM (SHOW DATABASES)',
   'PIVOT events ON name USING sum(id)',
@@ -343,6 +345,17 @@ describe('the gate', () => {
   it('says what to do about AT and a PIVOT without values', async () => {
     expect((await refusal('SELECT * FROM events AT (VERSION => 1)')).message).toContain('snapshot_id');
     expect((await refusal('PIVOT events ON name USING sum(id)')).message).toContain('IN list');
+  });
+
+  it('says when the names of all tables are read', async () => {
+    for (const sql of [
+      'SELECT * FROM information_schema.tables',
+      'SELECT 1 FROM "INFORMATION_SCHEMA"."columns"',
+      'SHOW TABLES',
+    ]) {
+      await expect(engine.gate(sql, TABLES)).resolves.toMatchObject({ tables: [], readsCatalog: true });
+    }
+    await expect(engine.gate('FROM events', TABLES)).resolves.toMatchObject({ readsCatalog: false });
   });
 
   it('names the parameters', async () => {

@@ -1,5 +1,12 @@
-import { availableParallelism } from 'node:os';
-import { Inject, Injectable, Module, type OnApplicationShutdown, type Type } from '@nestjs/common';
+import { availableParallelism, totalmem } from 'node:os';
+import {
+  Inject,
+  Injectable,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type Type,
+} from '@nestjs/common';
 import { type Settings, settingsOf } from '../../config/index.js';
 import { LOGGER, type Logger } from '../../kernel/index.js';
 import { QUERY_ENGINE } from './query-engine.js';
@@ -7,23 +14,40 @@ import { DuckDbQueryEngine } from './query-engine.duckdb.js';
 import { WRITE_ENGINE } from './write-engine.js';
 import { DuckDbWriteEngine } from './write-engine.duckdb.js';
 
-/** Ends the write children when the application has shut down. */
-@Injectable()
-class WriteEngineShutdown implements OnApplicationShutdown {
-  constructor(@Inject(WRITE_ENGINE) private readonly engine: DuckDbWriteEngine) {}
+/** Warms an engine when the application has started, and ends its children when it has shut down. */
+abstract class EngineLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
+  protected abstract readonly engine: { warm(): Promise<void>; close(): Promise<void> };
+  protected abstract readonly logger: Logger;
+
+  /** Does not hold up the start: work that comes earlier waits for the same children. */
+  onApplicationBootstrap(): void {
+    this.engine
+      .warm()
+      .catch((error: unknown) => this.logger.error({ err: error }, 'no engine child could be started'));
+  }
 
   async onApplicationShutdown(): Promise<void> {
     await this.engine.close();
   }
 }
 
-/** Ends the gate and query children when the application has shut down. */
 @Injectable()
-class QueryEngineShutdown implements OnApplicationShutdown {
-  constructor(@Inject(QUERY_ENGINE) private readonly engine: DuckDbQueryEngine) {}
+class WriteEngineLifecycle extends EngineLifecycle {
+  constructor(
+    @Inject(WRITE_ENGINE) protected readonly engine: DuckDbWriteEngine,
+    @Inject(LOGGER) protected readonly logger: Logger,
+  ) {
+    super();
+  }
+}
 
-  async onApplicationShutdown(): Promise<void> {
-    await this.engine.close();
+@Injectable()
+class QueryEngineLifecycle extends EngineLifecycle {
+  constructor(
+    @Inject(QUERY_ENGINE) protected readonly engine: DuckDbQueryEngine,
+    @Inject(LOGGER) protected readonly logger: Logger,
+  ) {
+    super();
   }
 }
 
@@ -41,7 +65,7 @@ class QueryEngineShutdown implements OnApplicationShutdown {
           logger,
         }),
     },
-    WriteEngineShutdown,
+    WriteEngineLifecycle,
   ],
   exports: [WRITE_ENGINE],
 })
@@ -54,17 +78,37 @@ class WriteEngineModule {}
       inject: [settingsOf('engine'), LOGGER],
       useFactory: (settings: Settings['engine'], logger: Logger) =>
         new DuckDbQueryEngine({
-          concurrency: settings.queryConcurrency,
+          concurrency: fittingConcurrency(settings, logger),
           memoryBytes: settings.queryMemoryBytes,
           threads: settings.queryThreads,
           logger,
         }),
     },
-    QueryEngineShutdown,
+    QueryEngineLifecycle,
   ],
   exports: [QUERY_ENGINE],
 })
 class QueryEngineModule {}
+
+const MIB = 1024 * 1024;
+const IDLE_CHILD_BYTES = 100 * MIB;
+/** This process, the gate child and the spare. */
+const RESERVED_BYTES = 600 * MIB;
+
+/** Fewer queries at once where the container could not hold them all: running out would end the whole of it. */
+function fittingConcurrency(settings: Settings['engine'], logger: Logger): number {
+  const limitBytes = process.constrainedMemory();
+  if (!(limitBytes > 0) || limitBytes > totalmem()) return settings.queryConcurrency;
+  const writing = settings.writeConcurrency * (IDLE_CHILD_BYTES + settings.writeMemoryBytes);
+  const room = limitBytes - RESERVED_BYTES - writing;
+  const fitting = Math.max(1, Math.floor(room / (IDLE_CHILD_BYTES + settings.queryMemoryBytes)));
+  if (fitting >= settings.queryConcurrency) return settings.queryConcurrency;
+  logger.warn(
+    { limitBytes, wanted: settings.queryConcurrency, concurrency: fitting },
+    'fewer queries run at once, because of the memory limit of the container',
+  );
+  return fitting;
+}
 
 /** DuckDB children by purpose. A role imports what it needs, and modules that import the same share it. */
 export const EngineModule = {

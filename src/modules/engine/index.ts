@@ -8,6 +8,7 @@ export {
   SQL_NOT_ALLOWED,
 } from './engine.errors.js';
 export { EngineModule } from './engine.module.js';
+export { isParameterType } from './parameter-type.js';
 export {
   QUERY_ENGINE,
   UnknownTableError,

@@ -15,6 +15,8 @@ export interface GatedQuery {
   readonly tables: readonly string[];
   /** Names of its parameters; `1`, `2`… for positional ones. */
   readonly parameters: readonly string[];
+  /** True when it lists tables or columns: `run` then needs every table, those that are not read without files. */
+  readonly readsCatalog: boolean;
 }
 
 /** A parameter with its type: one of a column, or `list<…>` of one, with the value in JSON. */
@@ -40,7 +42,7 @@ export interface QueryJob {
   /** Text that `gate` let pass with the same tables. */
   readonly sql: string;
   readonly params: QueryParameters;
-  /** The tables that the gate named, and no more. */
+  /** The tables that the gate named; all of them when it reads the catalog. */
   readonly tables: readonly QueryTable[];
   readonly rowLimit: number;
   /** Of the rows as JSON. */

@@ -1,7 +1,7 @@
 import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBType, DuckDBValue } from '@duckdb/node-api';
 import type { QueryParameter, QueryParameters, TypedParameter } from '../query-engine.js';
+import { parameterType } from '../parameter-type.js';
 import { FaultError } from './protocol.js';
-import { parameterType } from './query-sql.js';
 
 /** Binds every parameter of the statement; refuses missing and needless ones. */
 export async function bindParameters(

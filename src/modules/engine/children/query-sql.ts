@@ -1,4 +1,4 @@
-import { type Column, METADATA_COLUMNS, parseColumnType } from '../../../kernel/columns.js';
+import { type Column, METADATA_COLUMNS } from '../../../kernel/columns.js';
 import type { QueryTable } from '../query-engine.js';
 import { duckdbType, quoteName, quoteText } from './column-sql.js';
 
@@ -26,15 +26,4 @@ export function lockStatements(files: readonly string[]): string[] {
     'SET enable_external_access = false',
     'SET lock_configuration = true',
   ];
-}
-
-/** DuckDB's name of a parameter's type: a column's, or `list<…>` of one. Undefined when there is no such type. */
-export function parameterType(text: string): string | undefined {
-  const item = /^list<(.+)>$/.exec(text)?.[1];
-  if (item !== undefined) {
-    const inner = parameterType(item.trim());
-    return inner === undefined ? undefined : `${inner}[]`;
-  }
-  const known = parseColumnType(text) !== undefined;
-  return known ? duckdbType({ id: 0, name: '', type: text, nullable: true }) : undefined;
 }

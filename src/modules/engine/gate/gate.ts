@@ -15,6 +15,8 @@ export interface Passed {
   readonly tables: string[];
   /** Names of its parameters; `1`, `2`… for positional ones. */
   readonly parameters: string[];
+  /** True when it reads the names of all tables and columns. */
+  readonly readsCatalog: boolean;
 }
 
 export interface GateTable {
@@ -56,6 +58,7 @@ export function checkTree(treeText: string, tables: readonly GateTable[]): Passe
     known: new Map(tables.map(({ name }) => [name.toLowerCase(), name])),
     tables: new Set(),
     parameters: new Set(),
+    readsCatalog: false,
     aliases: new Set(),
     valueFunctions: [],
   };
@@ -70,7 +73,11 @@ export function checkTree(treeText: string, tables: readonly GateTable[]): Passe
     throw error;
   }
   checkValueFunctions(record, tables);
-  return { tables: [...record.tables].sort(), parameters: [...record.parameters] };
+  return {
+    tables: [...record.tables].sort(),
+    parameters: [...record.parameters],
+    readsCatalog: record.readsCatalog,
+  };
 }
 
 export const tooComplex = (): Refusal =>

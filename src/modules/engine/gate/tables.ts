@@ -100,12 +100,19 @@ export const tableRule: Rule = (value, place, field) => {
   if (name === 'SHOW_REF') checkShow(value, at);
 };
 
+/** Views of the engine that list what the instance has: the tenant's tables alone. */
+const CATALOG_VIEWS = new Set(['information_schema.tables', 'information_schema.columns']);
+
 function resolve(node: Node, place: Place): void {
   const name = String(node.table_name);
   const full = [node.catalog_name, node.schema_name, name]
     .map(String)
     .filter((part) => part !== '')
     .join('.');
+  if (node.catalog_name === '' && CATALOG_VIEWS.has(full.toLowerCase()) && full !== name) {
+    place.record.readsCatalog = true;
+    return;
+  }
   if (full !== name) {
     throw notAllowed(full, `${full} is not allowed: name a table without catalog or schema`, place.offset);
   }
@@ -121,10 +128,13 @@ function resolve(node: Node, place: Place): void {
   throw new Refusal('TABLE_UNKNOWN', `there is no table ${name}`, { name, offset: place.offset });
 }
 
-/** DESCRIBE and SUMMARIZE of a query. What lists the catalog has no query. */
+/** DESCRIBE and SUMMARIZE of a query, and SHOW TABLES. */
 function checkShow(node: Node, place: Place): void {
   const kind = String(node.show_type);
-  if (node.query === null || !(kind === 'DESCRIBE' || kind === 'SUMMARY')) {
-    throw notAllowed('SHOW', 'SHOW is not allowed: GET /v1/tables lists the tables', place.offset);
+  if (node.query !== null && node.table_name === '' && (kind === 'DESCRIBE' || kind === 'SUMMARY')) return;
+  if (node.query === null && node.table_name === '"tables"' && kind === 'SHOW_UNQUALIFIED') {
+    place.record.readsCatalog = true;
+    return;
   }
+  throw notAllowed('SHOW', 'of SHOW, only SHOW TABLES is allowed', place.offset);
 }

@@ -30,6 +30,8 @@ export interface TreeRecord {
   /** Those that the statement reads. */
   readonly tables: Set<string>;
   readonly parameters: Set<string>;
+  /** True when it reads the names of tables and columns. */
+  readsCatalog: boolean;
   /** Names that the statement itself gives, in lower case. */
   readonly aliases: Set<string>;
   /** Bare names that are a function unless a column has them. */

@@ -1,0 +1,15 @@
+import { parseColumnType } from '../../kernel/columns.js';
+import { duckdbType } from './children/column-sql.js';
+
+/** DuckDB's name of a parameter's type: a column's, or `list<…>` of one. Undefined when there is no such type. */
+export function parameterType(text: string): string | undefined {
+  const item = /^list<(.+)>$/.exec(text)?.[1];
+  if (item !== undefined) {
+    const inner = parameterType(item.trim());
+    return inner === undefined ? undefined : `${inner}[]`;
+  }
+  const known = parseColumnType(text) !== undefined;
+  return known ? duckdbType({ id: 0, name: '', type: text, nullable: true }) : undefined;
+}
+
+export const isParameterType = (text: string): boolean => parameterType(text) !== undefined;
