@@ -22,11 +22,11 @@ class Found extends Error {
 
 /**
  * Looks for the first fault by an exact and slow pass: RFC 8259 syntax, a key twice in its object, a number beyond
- * the range of a double, a lone surrogate. Undefined: none. The text must not nest deeper than the stack allows.
+ * the range of a double, a lone surrogate, nesting beyond `maxNesting`. Undefined: none.
  */
-export function findJsonFault(text: string): JsonFault | undefined {
+export function findJsonFault(text: string, maxNesting: number): JsonFault | undefined {
   try {
-    new FaultFinder(text).document();
+    new FaultFinder(text, maxNesting).document();
     return undefined;
   } catch (error) {
     if (error instanceof Found) return error.fault;
@@ -38,7 +38,10 @@ class FaultFinder {
   private at = 0;
   private readonly path: string[] = ['$'];
 
-  constructor(private readonly text: string) {}
+  constructor(
+    private readonly text: string,
+    private readonly maxNesting: number,
+  ) {}
 
   document(): void {
     this.value();
@@ -50,6 +53,9 @@ class FaultFinder {
     this.space();
     const { text, at } = this;
     const first = text[at];
+    if ((first === '{' || first === '[') && this.path.length > this.maxNesting) {
+      this.fail('nesting', at, `objects and arrays may nest ${this.maxNesting} deep at most`);
+    }
     if (first === '{') return this.object();
     if (first === '[') return this.array();
     if (first === '"') return void this.string('a string');

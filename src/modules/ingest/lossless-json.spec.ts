@@ -73,8 +73,11 @@ describe('parseLossless', () => {
 
   it('refuses deep nesting before it costs anything', () => {
     expect(faultOf(`${'['.repeat(64)}${']'.repeat(64)}`)).toBeUndefined();
-    expect(faultOf(`${'['.repeat(65)}${']'.repeat(65)}`)).toMatchObject({ kind: 'nesting' });
-    expect(faultOf('{"a":'.repeat(5_000_000))).toMatchObject({ kind: 'nesting' });
+    expect(faultOf(`${'['.repeat(65)}${']'.repeat(65)}`)).toMatchObject({ kind: 'nesting', position: 64 });
+    expect(faultOf('{"a":'.repeat(5_000_000))).toMatchObject({
+      kind: 'nesting',
+      path: `$${'.a'.repeat(64)}`,
+    });
     expect(faultOf(`{"a":"${'['.repeat(1000)}"}`)).toBeUndefined();
   });
 
@@ -120,7 +123,7 @@ describe('parseLossless', () => {
         } catch {
           refused = true;
         }
-        const fault = findJsonFault(text);
+        const fault = findJsonFault(text, 64);
         if (refused) expect(fault).toBeDefined();
         else expect(fault?.kind).not.toBe('syntax');
       }),

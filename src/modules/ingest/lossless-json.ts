@@ -32,18 +32,16 @@ export function parseLossless(
   maxNesting: number,
 ): LosslessDocument {
   const scan = scanJson(bytes, start, end, maxNesting);
-  if (scan.depth > maxNesting) {
-    const message = `objects and arrays may nest ${maxNesting} deep at most`;
-    throw new JsonFaultError({ kind: 'nesting', path: '$', position: 0, message });
-  }
   const text = bytes.toString('utf8', start, end);
+  if (scan.depth > maxNesting) throw new JsonFaultError(faultOf(text, maxNesting, undefined));
   let value: unknown;
   try {
     value = scan.longNumbers ? parseWithSource(text, keepDigits) : (JSON.parse(text) as unknown);
   } catch (error) {
-    throw new JsonFaultError(faultOf(text, error));
+    throw new JsonFaultError(faultOf(text, maxNesting, error));
   }
-  if (scan.surrogates && !isTreeWellFormed(value)) throw new JsonFaultError(faultOf(text, undefined));
+  if (scan.surrogates && !isTreeWellFormed(value))
+    throw new JsonFaultError(faultOf(text, maxNesting, undefined));
   return { value, members: scan.members };
 }
 
@@ -55,8 +53,8 @@ function keepDigits(_key: string, value: unknown, { source }: { readonly source?
   return toExactNumber(source, value);
 }
 
-function faultOf(text: string, cause: unknown): JsonFault {
-  const fault = findJsonFault(text);
+function faultOf(text: string, maxNesting: number, cause: unknown): JsonFault {
+  const fault = findJsonFault(text, maxNesting);
   if (fault === undefined) throw new Error('the parser refused a text without a fault', { cause });
   return fault;
 }

@@ -48,7 +48,7 @@ function readJson(bytes: Buffer): SentBody {
     members: members - 1 - Object.keys(options).length,
     placeOf: (index) => ({ path: `$.records[${index}]` }),
     findDuplicate: () => {
-      const fault = findJsonFault(bytes.toString('utf8'));
+      const fault = findJsonFault(bytes.toString('utf8'), MAX_NESTING + ENVELOPE_NESTING);
       return fault && { fault };
     },
   };
@@ -78,7 +78,7 @@ function readNdjson(bytes: Buffer): SentBody {
     placeOf: (index) => ({ path: '$', line: lines[index]?.number ?? 0 }),
     findDuplicate: () => {
       for (const { number, start, end } of lines) {
-        const fault = findJsonFault(bytes.toString('utf8', start, end));
+        const fault = findJsonFault(bytes.toString('utf8', start, end), MAX_NESTING);
         if (fault !== undefined) return { fault, line: number };
       }
       return undefined;
