@@ -164,15 +164,18 @@ $$`;
  * Raises TM001 where a key is in the ledger already, TM002 where one is in the older generation,
  * TM003 where the tenant's catalog epoch is not p_epoch.
  *
- * Arrays of the same length go together: p_keys, p_hashes, p_batch (1-based index into the batches), p_ordinals,
- * p_counts, p_kinds and p_ops (strings with a letter a row); p_batch_ids, p_tables, p_versions, p_records (ordinals
- * taken), p_skipped (ordinals without a line, as array literals) and p_body_bytes, which cuts p_bodies up.
+ * Arrays of the same length go together: p_keys, p_hashes, p_marks, p_ordinals, p_counts; p_batch_ids, p_tables,
+ * p_versions, p_records (ordinals taken), p_skipped (ordinals without a line, as array literals) and p_body_bytes, which
+ * cuts p_bodies up. A mark has the row's batch (1-based index) above its lowest 16 bits, then the letters of its kind
+ * and op, 8 bits each.
+ *
+ * The insert runs into the unique key where another would skip: that costs a third less than ON CONFLICT DO NOTHING
+ * with a count of the rows, and a group that meets a repeat is rolled back in both cases.
  */
 const INGEST_GROUP = `
 CREATE FUNCTION ingest_group(
   p_tenant text, p_epoch bigint, p_class text,
-  p_keys uuid[], p_hashes uuid[], p_batch integer[], p_ordinals integer[], p_counts integer[],
-  p_kinds text, p_ops text,
+  p_keys uuid[], p_hashes uuid[], p_marks integer[], p_ordinals integer[], p_counts integer[],
   p_batch_ids bigint[], p_tables bigint[], p_versions integer[], p_records integer[], p_skipped text[],
   p_body_bytes integer[], p_bodies bytea
 ) RETURNS TABLE (base_token bigint, ingested_at timestamptz) LANGUAGE plpgsql
@@ -181,7 +184,6 @@ AS $$
 DECLARE
   v_generation integer;
   v_body_generation integer;
-  v_rows integer;
   v_base bigint;
   v_now timestamptz;
 BEGIN
@@ -197,18 +199,16 @@ BEGIN
     RAISE EXCEPTION 'a key is in the older generation' USING ERRCODE = 'TM002';
   END IF;
 
-  INSERT INTO ingest_event
-    (batch_id, table_id, ordinal, record_count, generation, stored_key, content_hash, kind, op, window_class)
-  SELECT p_batch_ids[k.batch], p_tables[k.batch], k.ordinal, k.records, v_generation, k.stored_key, k.content_hash,
-         substr(p_kinds, k.n::integer, 1)::"char", substr(p_ops, k.n::integer, 1)::"char", p_class
-  FROM unnest(p_keys, p_hashes, p_batch, p_ordinals, p_counts)
-    WITH ORDINALITY AS k (stored_key, content_hash, batch, ordinal, records, n)
-  ORDER BY k.stored_key
-  ON CONFLICT DO NOTHING;
-  GET DIAGNOSTICS v_rows = ROW_COUNT;
-  IF v_rows < cardinality(p_keys) THEN
+  BEGIN
+    INSERT INTO ingest_event
+      (batch_id, table_id, ordinal, record_count, generation, stored_key, content_hash, kind, op, window_class)
+    SELECT p_batch_ids[k.mark >> 16], p_tables[k.mark >> 16], k.ordinal, k.records, v_generation, k.stored_key,
+           k.content_hash, ((k.mark >> 8) & 255)::"char", (k.mark & 255)::"char", p_class
+    FROM unnest(p_keys, p_hashes, p_marks, p_ordinals, p_counts) AS k (stored_key, content_hash, mark, ordinal, records)
+    ORDER BY k.stored_key;
+  EXCEPTION WHEN unique_violation THEN
     RAISE EXCEPTION 'a key is in the ledger' USING ERRCODE = 'TM001';
-  END IF;
+  END;
 
   UPDATE tenant_clock c SET last_token = c.last_token + (SELECT sum(r) FROM unnest(p_records) r)
   WHERE c.tenant_id = p_tenant AND c.catalog_epoch = p_epoch

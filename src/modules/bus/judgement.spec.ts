@@ -150,10 +150,10 @@ describe('judge', () => {
       [9, 1],
       [10, 2],
     ]);
-    expect(plan.rows.map(({ batch, ordinal }) => [batch, ordinal])).toEqual([
-      [1, 0],
-      [0, 0],
-      [1, 1],
+    expect(plan.rows.map(({ batch, ordinal }) => [batch.tableId, ordinal])).toEqual([
+      [10, 0],
+      [9, 0],
+      [10, 1],
     ]);
   });
 
@@ -231,16 +231,16 @@ function runGroups(groups: readonly (readonly SketchedRequest[])[]) {
 
 function commit(plan: GroupPlan, clock: number, ledger: Map<string, LedgerRow>, tokens: Map<string, number>): number {
   let next = clock + 1;
-  plan.batches.forEach((batch, at) => {
+  for (const batch of plan.batches) {
     for (const { ordinal, record: line } of batch.lines) tokens.set(JSON.parse(line.payload) as string, next + ordinal);
-    for (const row of plan.rows.filter((candidate) => candidate.batch === at)) {
+    for (const row of plan.rows.filter((candidate) => candidate.batch === batch)) {
       if (ledger.has(row.storedKey)) throw new Error('a key is given out twice');
       ledger.set(row.storedKey, { contentHash: row.contentHash, token: next + row.ordinal });
     }
     const ordinals = [...batch.lines.map((line) => line.ordinal), ...batch.skippedOrdinals].sort((a, b) => a - b);
     expect(ordinals).toEqual(Array.from({ length: batch.records }, (_, ordinal) => ordinal));
     next += batch.records;
-  });
+  }
   return next - 1;
 }
 

@@ -8,13 +8,13 @@ export interface LedgerRow {
   readonly token: number;
 }
 
-/** A ledger row to be written. `batch` is the index into the plan's batches. */
+/** A ledger row to be written. */
 export interface NewLedgerRow {
   readonly storedKey: string;
   readonly contentHash: string;
   readonly kind: KeyKind;
   readonly op: IngestRecord['op'];
-  readonly batch: number;
+  readonly batch: PlannedBatch;
   readonly ordinal: number;
   /** 1, or all records of the request. */
   readonly recordCount: number;
@@ -73,10 +73,13 @@ interface Unit {
   readonly positions: readonly number[];
 }
 
-/** Where a key was seen: in the ledger, or earlier in this group. `base` is the token source of its first record. */
-interface Seen {
+/** A key that this group brings, with the place of its first record. */
+interface Newcomer {
   readonly contentHash: string;
-  readonly at: (offset: number) => TokenSource;
+  /** Index of the request that brings it. */
+  readonly request: number;
+  readonly batch: PlannedBatch;
+  readonly ordinal: number;
 }
 
 /** The keys of a request, in the order of its records. Costly (a hash a record): do it once a request. */
@@ -121,39 +124,31 @@ export interface JudgedRequest {
  */
 export function judge(requests: readonly JudgedRequest[], ledger: ReadonlyMap<string, LedgerRow>): Judgement {
   const batches = new Map<number, PlannedBatch>();
-  const seenInGroup = new Map<string, Seen>();
-  const rows: (Omit<NewLedgerRow, 'batch'> & { tableId: number })[] = [];
+  const newcomers = new Map<string, Newcomer>();
+  const rows: NewLedgerRow[] = [];
 
-  const verdicts = requests.map(({ request, units }): Verdict => {
+  const verdicts = requests.map(({ request, units }, index): Verdict => {
     const batch = batches.get(request.tableId) ?? newBatch(request);
     const base = batch.records;
-    const seenInRequest = new Map<string, Seen>();
-    const seenBefore = (key: string): Seen | undefined =>
-      seenInRequest.get(key) ?? seenInGroup.get(key) ?? fromLedger(ledger.get(key));
-
     const fresh: Unit[] = [];
     const duplicates = new Map<number, TokenSource>();
     for (const unit of units) {
-      const earlier = seenBefore(unit.storedKey);
-      if (earlier === undefined) {
+      const { storedKey: key, contentHash, kind, positions } = unit;
+      const newcomer = newcomers.get(key);
+      const known = newcomer ?? ledger.get(key);
+      if (known === undefined) {
         fresh.push(unit);
-        // A request's row points at the request's first record, whichever records its key covers.
-        const first = base + (unit.kind === 'request' ? 0 : (unit.positions[0] ?? 0));
-        seenInRequest.set(unit.storedKey, {
-          contentHash: unit.contentHash,
-          at: (offset) => ({ batch, ordinal: first + offset }),
-        });
-      } else if (earlier.contentHash !== unit.contentHash) {
+        newcomers.set(key, { contentHash, request: index, batch, ordinal: base + firstPosition(unit) });
+      } else if (known.contentHash !== contentHash) {
+        for (const { storedKey: ownKey } of fresh) newcomers.delete(ownKey);
         return {
           kind: 'refused',
-          position: unit.kind === 'record' ? unit.positions[0] : undefined,
+          position: kind === 'record' ? positions[0] : undefined,
           key: unit.key,
-          final: seenInRequest.has(unit.storedKey) || !seenInGroup.has(unit.storedKey),
+          final: newcomer === undefined || newcomer.request === index,
         };
       } else {
-        for (const position of unit.positions) {
-          duplicates.set(position, earlier.at(unit.kind === 'request' ? position : 0));
-        }
+        for (const position of positions) duplicates.set(position, sourceOf(known, kind === 'request' ? position : 0));
       }
     }
     if (fresh.length === 0) {
@@ -161,22 +156,19 @@ export function judge(requests: readonly JudgedRequest[], ledger: ReadonlyMap<st
     }
 
     batches.set(request.tableId, batch);
-    for (const [key, seen] of seenInRequest) seenInGroup.set(key, seen);
     for (const unit of fresh) {
-      const whole = unit.kind === 'request';
-      const first = unit.positions[0] ?? 0;
       rows.push({
-        tableId: request.tableId,
         storedKey: unit.storedKey,
         contentHash: unit.contentHash,
         kind: unit.kind,
-        op: request.records[first]?.op ?? 'insert',
-        ordinal: base + (whole ? 0 : first),
-        recordCount: whole ? request.records.length : 1,
+        op: request.records[unit.positions[0] ?? 0]?.op ?? 'insert',
+        batch,
+        ordinal: base + firstPosition(unit),
+        recordCount: unit.kind === 'request' ? request.records.length : 1,
       });
     }
     const tokens: TokenSource[] = [...duplicates.values()];
-    let last = -1;
+    let last = base;
     request.records.forEach((record, position) => {
       const ordinal = base + position;
       if (duplicates.has(position)) {
@@ -196,15 +188,18 @@ export function judge(requests: readonly JudgedRequest[], ledger: ReadonlyMap<st
     };
   });
 
-  const ordered = [...batches.values()].sort((a, b) => a.tableId - b.tableId);
-  const indexOf = new Map(ordered.map((batch, index) => [batch.tableId, index]));
-  return {
-    verdicts,
-    plan: {
-      batches: ordered,
-      rows: rows.map(({ tableId, ...row }) => ({ ...row, batch: indexOf.get(tableId) ?? -1 })),
-    },
-  };
+  return { verdicts, plan: { batches: [...batches.values()].sort((a, b) => a.tableId - b.tableId), rows } };
+}
+
+/** A request's row points at the request's first record, whichever records its key covers. */
+function firstPosition(unit: Unit): number {
+  return unit.kind === 'request' ? 0 : (unit.positions[0] ?? 0);
+}
+
+function sourceOf(known: Newcomer | LedgerRow, offset: number): TokenSource {
+  return 'token' in known
+    ? { token: known.token + offset }
+    : { batch: known.batch, ordinal: known.ordinal + offset };
 }
 
 function newBatch(request: IngestRequest): PlannedBatch {
@@ -215,8 +210,4 @@ function newBatch(request: IngestRequest): PlannedBatch {
     skippedOrdinals: [],
     lines: [],
   };
-}
-
-function fromLedger(row: LedgerRow | undefined): Seen | undefined {
-  return row && { contentHash: row.contentHash, at: (offset) => ({ token: row.token + offset }) };
 }
