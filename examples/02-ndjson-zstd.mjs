@@ -7,14 +7,14 @@ await createTable('readings', [
   { name: 'batch', type: 'string', nullable: false },
   { name: 'sensor', type: 'int', nullable: false },
   { name: 'celsius', type: 'double' },
-  { name: 'at', type: 'timestamptz' },
+  { name: 'read_at', type: 'timestamptz' },
 ]);
 
 const batch = randomUUID();
 const start = Date.parse('2026-03-01T00:00:00Z');
 const lines = Array.from({ length: 10_000 }, (_, i) => {
-  const at = new Date(start + i * 1000).toISOString();
-  return JSON.stringify({ payload: { batch, sensor: i % 8, celsius: 20 + (i % 100) / 10, at } });
+  const read_at = new Date(start + i * 1000).toISOString();
+  return JSON.stringify({ payload: { batch, sensor: i % 8, celsius: 20 + (i % 100) / 10, read_at } });
 });
 const body = zstdCompressSync(lines.join('\n'));
 

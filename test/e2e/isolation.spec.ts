@@ -29,10 +29,10 @@ beforeAll(async () => {
 afterAll(() => service.dispose());
 
 /** All that a client sees, without what names the request or the name that was asked for. */
-function seen({ status, headers, body }: Answer<unknown>, name: string): unknown {
+function seen({ status, headers, body }: Answer<unknown>, name: string): string {
   const { trace_id: _, instance: __, ...problem } = body as Problem;
   const relevant = [...headers].filter(([header]) => !['date', 'request-id', 'content-length'].includes(header));
-  return JSON.parse(JSON.stringify({ status, relevant, problem }).replaceAll(name, 'NAME'));
+  return JSON.stringify({ status, relevant, problem }).replaceAll(name, 'NAME');
 }
 
 /** Refusals must not differ between a name that another tenant has and one that nobody has. */
@@ -40,7 +40,7 @@ async function expectNoDifference(call: (name: string) => Promise<Answer<unknown
   const [first, second] = [await call(existing), await call(missing)];
   expect(first.status).toBeGreaterThanOrEqual(400);
   expect(first.status).toBeLessThan(500);
-  expect(seen(first, existing)).toEqual(seen(second, missing));
+  expect(seen(first, existing)).toBe(seen(second, missing));
 }
 
 it('keeps tables of the same name apart', async () => {

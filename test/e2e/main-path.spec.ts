@@ -29,7 +29,7 @@ const COLUMNS = [
   { name: 'id', type: 'long', nullable: false },
   { name: 'name', type: 'string' },
   { name: 'amount', type: 'decimal(18,4)' },
-  { name: 'at', type: 'timestamptz' },
+  { name: 'paid_at', type: 'timestamptz' },
   { name: 'extra', type: 'json' },
 ];
 
@@ -53,7 +53,7 @@ describe('tables', () => {
       [5, 'id'],
       [6, 'name'],
       [7, 'amount'],
-      [8, 'at'],
+      [8, 'paid_at'],
       [9, 'extra'],
     ]);
     const got = await tenant.reader.get<TableAnswer>('/v1/tables/orders');
@@ -84,7 +84,7 @@ describe('tables', () => {
 describe('ingest', () => {
   it('takes JSON and waits until it is visible', async () => {
     const answer = await tenant.writer.ingest('orders', {
-      records: [record(1, { amount: '12.3400', at: '2026-03-01T10:30:00+01:00', extra: { tags: ['a'] } })],
+      records: [record(1, { amount: '12.3400', paid_at: '2026-03-01T10:30:00+01:00', extra: { tags: ['a'] } })],
       wait_for_visibility: true,
     });
     expect(answer.status).toBe(200);
@@ -200,8 +200,8 @@ describe('receipts', () => {
 
 describe('query', () => {
   it('names its columns, its snapshot and what it cost', async () => {
-    const answer = expectOk(await tenant.reader.query('SELECT id, amount, at, extra FROM orders WHERE id = 1'));
-    expect(answer.columns.map(({ name }) => name)).toEqual(['id', 'amount', 'at', 'extra']);
+    const answer = expectOk(await tenant.reader.query('SELECT id, amount, paid_at, extra FROM orders WHERE id = 1'));
+    expect(answer.columns.map(({ name }) => name)).toEqual(['id', 'amount', 'paid_at', 'extra']);
     expect(answer.rows[0]?.slice(0, 2)).toEqual([1, '12.3400']);
     expect(new Date(answer.rows[0]?.[2] as string).toISOString()).toBe('2026-03-01T09:30:00.000Z');
     expect(answer).toMatchObject({ row_count: 1, truncated: false, snapshot_id: expect.any(Number) as number });

@@ -93,6 +93,7 @@ export class TestService {
   async launch(env: Readonly<Record<string, string>> = {}): Promise<void> {
     this.url = '';
     this.wasKilled = false;
+    const launchedAt = this.log.length;
     const child = spawn(process.execPath, [join(DIST, 'src/main.js')], {
       cwd: this.dataDir,
       env: { ...inherited(), ...this.env, ...env },
@@ -100,7 +101,10 @@ export class TestService {
     });
     this.child = child;
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => this.keep(text));
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.log += text;
+        this.url ||= /(?:Tidemark listens on |"url":")(http:\/\/[^\s"]+)/.exec(this.log.slice(launchedAt))?.[1] ?? '';
+      });
     }
     await until('the service to listen', START_MS, () => {
       if (this.hasEnded) throw new Error(`the service ended (${child.exitCode ?? child.signalCode}):\n${this.log}`);
@@ -192,11 +196,6 @@ export class TestService {
 
   get hasEnded(): boolean {
     return this.child === undefined || this.child.exitCode !== null || this.child.signalCode !== null;
-  }
-
-  private keep(text: string): void {
-    this.log += text;
-    this.url ||= /(?:Tidemark listens on |"url":")(http:\/\/[^\s"]+)/.exec(this.log)?.[1] ?? '';
   }
 }
 
