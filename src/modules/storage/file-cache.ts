@@ -208,8 +208,6 @@ export class FileCache {
     entry.fetching = fetching;
     try {
       if (this.closed) throw closedError();
-      if (entry.pins === 0) this.abandon(entry, fetching);
-      signal.throwIfAborted();
       await this.fetches.execute(() => this.fetchVerified(entry, key, signal));
       await chmod(entry.incoming, 0o444);
       signal.throwIfAborted();
@@ -239,13 +237,10 @@ export class FileCache {
 
   private unpin(entry: Entry): void {
     entry.pins -= 1;
-    if (entry.pins === 0 && entry.fetching !== undefined) this.abandon(entry, entry.fetching);
-  }
-
-  /** Forgets before it aborts: who asks from now on gets an entry, and a fetch, of its own. */
-  private abandon(entry: Entry, fetching: AbortController): void {
+    if (entry.pins > 0 || entry.fetching === undefined) return;
+    // Nobody waits any more. Forgotten first: who asks from now on gets an entry, and a fetch, of its own.
     this.forget(entry);
-    fetching.abort(new Error('nobody waits for the file'));
+    entry.fetching.abort(new Error('nobody waits for the file'));
   }
 
   private add(entry: Entry): void {

@@ -1,7 +1,6 @@
 export { FileCache, type CachedObject, type CacheLease } from './file-cache.js';
 export { ObjectKeys, type ObjectOwner } from './object-keys.js';
 export {
-  MAX_PAGE_SIZE,
   OBJECT_STORE,
   type ByteRange,
   type CallOptions,
@@ -15,7 +14,6 @@ export {
 } from './object-store.js';
 export {
   FileCacheFullError,
-  INTEGRITY_CHECK_FAILED,
   InvalidObjectKeyError,
   ObjectConflictError,
   ObjectNotFoundError,

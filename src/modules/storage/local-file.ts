@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
-import { Transform, type Readable, type TransformCallback } from 'node:stream';
+import { Transform, type Readable, type Stream, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ObjectDigest } from './object-store.js';
 
@@ -70,15 +70,18 @@ export async function writeNewFile(
   options: NewFileOptions = {},
 ): Promise<ObjectDigest> {
   const { signal, check, mode, sync, sourceFault } = options;
+  // One stream that fails takes the others with it, and all of them report its error: the first is at fault.
+  let failed: unknown;
+  const watch = (stream: Stream): Stream => stream.once('error', () => (failed ??= stream));
+  watch(source);
   const file = await open(path, 'wx', mode).catch((error: unknown) => {
     source.destroy();
     throw error;
   });
   const tap = new DigestTap(check);
   const sink = file.createWriteStream({ flush: sync === true });
-  // One stream that fails takes the others with it, and all of them report its error: the first is at fault.
-  let failed: unknown;
-  for (const stream of [source, tap, sink]) stream.once('error', () => (failed ??= stream));
+  watch(tap);
+  watch(sink);
   try {
     await pipeline(source, tap, sink, { signal });
     return tap.digest;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Logger } from '../../kernel/index.js';
+import { AppError, type Logger } from '../../kernel/index.js';
 import { abortable } from './abortable.js';
 import type {
   ByteRange,
@@ -45,13 +45,13 @@ export class SelfTestedObjectStore implements ObjectStore {
 
   /**
    * Rejects with `ObjectStoreMisconfiguredError` where a setting is at fault. A store that is merely out of reach
-   * is logged, and tried again by the next call.
+   * (DEPENDENCY_UNAVAILABLE) is logged, and tried again by the next call.
    */
   async start(): Promise<void> {
     try {
       await this.ready(undefined);
     } catch (error) {
-      if (error instanceof ObjectStoreMisconfiguredError) throw error;
+      if (!(error instanceof AppError)) throw error;
       this.logger.warn(
         { err: error, store: this.adapter.location },
         'the object store is out of reach; going on without',
