@@ -53,9 +53,9 @@ function boundsOf(
  * Null when it has no such form, such as infinity.
  */
 export function isoTime(text: string): string | null {
-  const match = /^(\d{4,})-(\d\d-\d\d)(?: (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(\+00)?)?( \(BC\))?$/.exec(text);
+  const match = /^(\d{4,})-(\d\d-\d\d)( \(BC\))?(?: (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(\+00)?)?$/.exec(text);
   if (match === null) return null;
-  const [, year = '', monthAndDay = '', time, fraction = '', zone, bc] = match;
+  const [, year = '', monthAndDay = '', bc, time, fraction = '', zone] = match;
   const astronomical = bc === undefined ? Number(year) : 1 - Number(year);
   if (astronomical < 0 || astronomical > 9999) return null;
   const date = `${String(astronomical).padStart(4, '0')}-${monthAndDay}`;
