@@ -50,11 +50,8 @@ async function repeatAll(writer: ServiceClient, sent: readonly Sent[]): Promise<
 
 it('loses nothing that was acknowledged and shows nothing twice after kill -9, on its own data dir', async () => {
   service = await TestService.start({ databaseUrl: 'embedded', env: LEASE });
-  await createTable(service.client(service.credentials().keys.admin), 'crashed', COLUMNS);
   const keys = service.credentials().keys;
-  expectOk(await service.client(keys.admin).delete('/v1/tables/crashed'));
-  expectOk(await service.client(keys.admin).delete('/v1/tables/events'));
-  await createTable(service.client(keys.admin), 'events', COLUMNS);
+  // The table that the first start made has other columns too.
 
   const sent: Sent[] = [];
   for (const round of ['a', 'b']) {
@@ -78,22 +75,17 @@ it('loses nothing that was acknowledged and shows nothing twice after kill -9, o
 it.each(['ingest.committed', 'commit.claimed', 'commit.pending_row', 'commit.uploaded', 'commit.published'])(
   'bears a kill at %s',
   async (point) => {
-    service = await TestService.start({ env: LEASE });
+    service = await TestService.start({ env: { ...LEASE, TIDEMARK_FAILPOINTS: `${point}=kill` } });
     const tenant = await service.createTenant();
     await createTable(tenant.tableAdmin, 'events', COLUMNS);
-    const before: Sent = { key: 'before', ids: ['before'], answer: undefined };
-    before.answer = expectOk(await send(tenant.writer, before));
-    await tenant.reader.rows('SELECT 1', { min_visibility_token: before.answer.max_visibility_token });
-    await service.stop();
-
-    await service.launch({ TIDEMARK_FAILPOINTS: `${point}=kill` });
-    const during: Sent = { key: 'during', ids: ['d1', 'd2', 'd3'], answer: undefined };
-    during.answer = await send(tenant.writer.at(service.url), during).then(expectOk, () => undefined);
+    const request: Sent = { key: 'once', ids: ['a', 'b', 'c'], answer: undefined };
+    request.answer = await send(tenant.writer, request).then(expectOk, () => undefined);
     await until('the service to be killed', 20_000, () => service.hasEnded);
 
-    await service.launch();
-    const token = await repeatAll(tenant.writer.at(service.url), [before, during]);
-    const rows = await tenant.reader.at(service.url).rows('SELECT id FROM events ORDER BY id', { min_visibility_token: token, ...WAIT });
-    expect(rows).toEqual([['before'], ['d1'], ['d2'], ['d3']]);
+    await service.launch({ TIDEMARK_FAILPOINTS: '' });
+    const token = await repeatAll(tenant.writer.at(service.url), [request]);
+    const more = { min_visibility_token: token, ...WAIT };
+    const rows = await tenant.reader.at(service.url).rows('SELECT id FROM events ORDER BY id', more);
+    expect(rows).toEqual([['a'], ['b'], ['c']]);
   },
 );
