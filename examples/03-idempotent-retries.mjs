@@ -9,7 +9,12 @@ await createTable('payments', [
 
 const payment = randomUUID();
 const write = (amount, expected) =>
-  call('POST', '/v1/ingest/payments', { records: [{ idempotency_key: payment, payload: { payment, amount } }] }, { expected });
+  call(
+    'POST',
+    '/v1/ingest/payments',
+    { records: [{ idempotency_key: payment, payload: { payment, amount } }] },
+    { expected },
+  );
 
 const first = await write('99.90', [202]);
 console.log('first:', first.accepted_count, 'accepted, token', first.max_visibility_token);

@@ -16,11 +16,16 @@ export async function call(method, path, body, { headers = {}, expected = [200, 
   const bytes = body instanceof Uint8Array;
   const answer = await fetch(url + path, {
     method,
-    headers: { Authorization: `Bearer ${key}`, ...(body && !bytes && { 'Content-Type': 'application/json' }), ...headers },
+    headers: {
+      Authorization: `Bearer ${key}`,
+      ...(body && !bytes && { 'Content-Type': 'application/json' }),
+      ...headers,
+    },
     body: bytes || body === undefined ? body : JSON.stringify(body),
   });
   const reply = await answer.json();
-  if (!expected.includes(answer.status)) throw new Error(`${method} ${path}: ${reply.error_code}: ${reply.detail}`);
+  if (!expected.includes(answer.status))
+    throw new Error(`${method} ${path}: ${reply.error_code}: ${reply.detail}`);
   return reply;
 }
 

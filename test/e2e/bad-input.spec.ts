@@ -40,7 +40,10 @@ interface Case extends Refusal {
 }
 
 const json = (text: string, headers: Record<string, string> = {}) =>
-  tenant.writer.send('POST', INGEST, { bytes: text, headers: { 'Content-Type': 'application/json', ...headers } });
+  tenant.writer.send('POST', INGEST, {
+    bytes: text,
+    headers: { 'Content-Type': 'application/json', ...headers },
+  });
 
 const lines = (text: string) =>
   tenant.writer.send('POST', INGEST, { bytes: text, headers: { 'Content-Type': 'application/x-ndjson' } });
@@ -66,10 +69,21 @@ const INGEST_CASES: Case[] = [
     place: { path: '$.records[0].payload', position: 58 },
   },
   { name: 'no body', send: () => json(''), status: 400, code: 'REQUEST_INVALID', place: { path: '$' } },
-  { name: 'no records', send: () => json('{"records": []}'), status: 400, code: 'REQUEST_INVALID', place: { path: '$.records' } },
+  {
+    name: 'no records',
+    send: () => json('{"records": []}'),
+    status: 400,
+    code: 'REQUEST_INVALID',
+    place: { path: '$.records' },
+  },
   {
     name: 'a broken line 17 of NDJSON',
-    send: () => lines(Array.from({ length: 30 }, (_, i) => (i === 16 ? '{"payload": {"id": tru}}' : JSON.stringify(valid(`line-${i}`)))).join('\n')),
+    send: () =>
+      lines(
+        Array.from({ length: 30 }, (_, i) =>
+          i === 16 ? '{"payload": {"id": tru}}' : JSON.stringify(valid(`line-${i}`)),
+        ).join('\n'),
+      ),
     status: 400,
     code: 'REQUEST_INVALID',
     place: { line: 17, path: '$.payload.id', position: 19 },
@@ -83,28 +97,45 @@ const INGEST_CASES: Case[] = [
   },
   {
     name: 'a wrong type deep in record 412',
-    send: () => tenant.writer.ingest('events', records(500, 412, { idempotency_key: 'k', payload: { id: 1, amount: { not: 'a number' } } })),
+    send: () =>
+      tenant.writer.ingest(
+        'events',
+        records(500, 412, { idempotency_key: 'k', payload: { id: 1, amount: { not: 'a number' } } }),
+      ),
     status: 400,
     code: 'SCHEMA_VIOLATION',
-    place: { record: 412, path: '$.records[412].payload.amount', expected: 'decimal(10,2)', found: 'an object' },
+    place: {
+      record: 412,
+      path: '$.records[412].payload.amount',
+      expected: 'decimal(10,2)',
+      found: 'an object',
+    },
   },
   {
     name: 'a wrong type in line 413 of NDJSON',
-    send: () => tenant.writer.ingestLines('events', records(500, 412, { idempotency_key: 'k', payload: { id: 'one' } }).records),
+    send: () =>
+      tenant.writer.ingestLines(
+        'events',
+        records(500, 412, { idempotency_key: 'k', payload: { id: 'one' } }).records,
+      ),
     status: 400,
     code: 'SCHEMA_VIOLATION',
     place: { record: 412, line: 413, path: '$.payload.id', expected: 'long', found: '"one"' },
   },
   {
     name: 'a null where there must be a value',
-    send: () => tenant.writer.ingest('events', { records: [{ idempotency_key: 'k', payload: { id: null } }] }),
+    send: () =>
+      tenant.writer.ingest('events', { records: [{ idempotency_key: 'k', payload: { id: null } }] }),
     status: 400,
     code: 'SCHEMA_VIOLATION',
     place: { record: 0, path: '$.records[0].payload.id', found: 'null' },
   },
   {
     name: 'a field without a column',
-    send: () => tenant.writer.ingest('events', { records: [{ idempotency_key: 'k', payload: { id: 1, color: 'red' } }] }),
+    send: () =>
+      tenant.writer.ingest('events', {
+        records: [{ idempotency_key: 'k', payload: { id: 1, color: 'red' } }],
+      }),
     status: 400,
     code: 'SCHEMA_VIOLATION',
     place: { record: 0, path: '$.records[0].payload.color', expected: 'none' },
@@ -132,7 +163,10 @@ const INGEST_CASES: Case[] = [
   },
   {
     name: 'a hundred levels',
-    send: () => json(`{"records": [{"idempotency_key": "k", "payload": {"id": 1, "nested": ${'['.repeat(100)}${']'.repeat(100)}}}]}`),
+    send: () =>
+      json(
+        `{"records": [{"idempotency_key": "k", "payload": {"id": 1, "nested": ${'['.repeat(100)}${']'.repeat(100)}}}]}`,
+      ),
     status: 400,
     code: 'REQUEST_INVALID',
     place: {},
@@ -160,7 +194,8 @@ const INGEST_CASES: Case[] = [
   },
   {
     name: 'a key of the past with other content',
-    send: () => tenant.writer.ingest('events', { records: [valid('new'), { ...valid('first'), payload: { id: 2 } }] }),
+    send: () =>
+      tenant.writer.ingest('events', { records: [valid('new'), { ...valid('first'), payload: { id: 2 } }] }),
     status: 409,
     code: 'IDEMPOTENCY_KEY_REUSED',
   },
@@ -187,7 +222,10 @@ const INGEST_CASES: Case[] = [
   },
   {
     name: 'a body over the limit',
-    send: () => json(`{"records": [{"idempotency_key": "k", "payload": {"id": 1, "nested": "${'x'.repeat(10 * MIB)}"}}]}`),
+    send: () =>
+      json(
+        `{"records": [{"idempotency_key": "k", "payload": {"id": 1, "nested": "${'x'.repeat(10 * MIB)}"}}]}`,
+      ),
     status: 413,
     code: 'PAYLOAD_TOO_LARGE',
     context: { max_bytes: 10 * MIB },
@@ -229,8 +267,18 @@ const INGEST_CASES: Case[] = [
 ];
 
 const OTHER_CASES: Case[] = [
-  { name: 'no key', send: () => service.client().ingest('events', { records: [] }), status: 401, code: 'UNAUTHENTICATED' },
-  { name: 'a wrong key', send: () => service.client('tm_wrong').ingest('events', {}), status: 401, code: 'UNAUTHENTICATED' },
+  {
+    name: 'no key',
+    send: () => service.client().ingest('events', { records: [] }),
+    status: 401,
+    code: 'UNAUTHENTICATED',
+  },
+  {
+    name: 'a wrong key',
+    send: () => service.client('tm_wrong').ingest('events', {}),
+    status: 401,
+    code: 'UNAUTHENTICATED',
+  },
   {
     name: 'a missing role',
     send: () => tenant.reader.ingest('events', { records: [valid('k')] }),
@@ -238,9 +286,24 @@ const OTHER_CASES: Case[] = [
     code: 'FORBIDDEN',
     context: { required_roles: ['ingest_writer'] },
   },
-  { name: 'a missing role for queries', send: () => tenant.writer.query('SELECT 1'), status: 403, code: 'FORBIDDEN' },
-  { name: 'a missing role for tables', send: () => tenant.writer.delete('/v1/tables/events'), status: 403, code: 'FORBIDDEN' },
-  { name: 'the platform key in place of one of a tenant', send: () => service.platform.query('SELECT 1'), status: 403, code: 'FORBIDDEN' },
+  {
+    name: 'a missing role for queries',
+    send: () => tenant.writer.query('SELECT 1'),
+    status: 403,
+    code: 'FORBIDDEN',
+  },
+  {
+    name: 'a missing role for tables',
+    send: () => tenant.writer.delete('/v1/tables/events'),
+    status: 403,
+    code: 'FORBIDDEN',
+  },
+  {
+    name: 'the platform key in place of one of a tenant',
+    send: () => service.platform.query('SELECT 1'),
+    status: 403,
+    code: 'FORBIDDEN',
+  },
   {
     name: 'a token that was never issued',
     send: () => sql('SELECT 1', { min_visibility_token: 1_000_000 }),
@@ -254,7 +317,12 @@ const OTHER_CASES: Case[] = [
     code: 'REQUEST_INVALID',
     place: { path: '$.min_visibility_token' },
   },
-  { name: 'a snapshot that there is not', send: () => sql('SELECT 1', { snapshot_id: 999_999 }), status: 404, code: 'SNAPSHOT_NOT_FOUND' },
+  {
+    name: 'a snapshot that there is not',
+    send: () => sql('SELECT 1', { snapshot_id: 999_999 }),
+    status: 404,
+    code: 'SNAPSHOT_NOT_FOUND',
+  },
   {
     name: 'a time before the first snapshot',
     send: () => sql('SELECT 1', { snapshot_time: '2001-01-01T00:00:00Z' }),
@@ -262,10 +330,20 @@ const OTHER_CASES: Case[] = [
     code: 'SNAPSHOT_NOT_FOUND',
   },
   { name: 'SQL that cannot be read', send: () => sql('SELEKT 1'), status: 400, code: 'SQL_INVALID' },
-  { name: 'an unknown column', send: () => sql('SELECT color FROM events'), status: 400, code: 'SQL_INVALID' },
-  { name: 'a conversion that fails', send: () => sql("SELECT CAST('x' AS INTEGER)"), status: 400, code: 'SQL_INVALID' },
+  {
+    name: 'an unknown column',
+    send: () => sql('SELECT color FROM events'),
+    status: 400,
+    code: 'SQL_INVALID',
+  },
+  {
+    name: 'a conversion that fails',
+    send: () => sql("SELECT CAST('x' AS INTEGER)"),
+    status: 400,
+    code: 'SQL_INVALID',
+  },
   ...[
-    "INSERT INTO events VALUES (1, 1, NULL, NULL)",
+    'INSERT INTO events VALUES (1, 1, NULL, NULL)',
     'DROP TABLE events',
     "COPY events TO '/tmp/out.csv'",
     "ATTACH 'other.db'",
@@ -276,16 +354,29 @@ const OTHER_CASES: Case[] = [
     "SELECT * FROM read_csv('/etc/passwd')",
     "SELECT getenv('HOME')",
     'SELECT * FROM other_tenant.events',
-  ].map((text) => ({ name: `SQL that is no SELECT of its own tables: ${text}`, send: () => sql(text), status: 400, code: 'SQL_NOT_ALLOWED' })),
+  ].map((text) => ({
+    name: `SQL that is no SELECT of its own tables: ${text}`,
+    send: () => sql(text),
+    status: 400,
+    code: 'SQL_NOT_ALLOWED',
+  })),
   {
     name: 'a table that is there',
-    send: () => tenant.tableAdmin.post('/v1/tables', { table_name: 'events', schema: { columns: [{ name: 'id', type: 'long' }] } }),
+    send: () =>
+      tenant.tableAdmin.post('/v1/tables', {
+        table_name: 'events',
+        schema: { columns: [{ name: 'id', type: 'long' }] },
+      }),
     status: 409,
     code: 'TABLE_ALREADY_EXISTS',
   },
   {
     name: 'a column of no known type',
-    send: () => tenant.tableAdmin.post('/v1/tables', { table_name: 'wrong', schema: { columns: [{ name: 'id', type: 'money' }] } }),
+    send: () =>
+      tenant.tableAdmin.post('/v1/tables', {
+        table_name: 'wrong',
+        schema: { columns: [{ name: 'id', type: 'money' }] },
+      }),
     status: 400,
     code: 'REQUEST_INVALID',
     place: { path: '$.schema.columns[0].type' },
@@ -293,7 +384,11 @@ const OTHER_CASES: Case[] = [
   ...['primary_key_cols', 'partition_spec', 'sort_order'].map((field) => ({
     name: `${field}, which is not supported`,
     send: () =>
-      tenant.tableAdmin.post('/v1/tables', { table_name: 'wrong', schema: { columns: [{ name: 'id', type: 'long' }] }, [field]: ['id'] }),
+      tenant.tableAdmin.post('/v1/tables', {
+        table_name: 'wrong',
+        schema: { columns: [{ name: 'id', type: 'long' }] },
+        [field]: ['id'],
+      }),
     status: 400,
     code: 'REQUEST_INVALID',
     place: { path: `$.${field}` },
@@ -305,8 +400,19 @@ const OTHER_CASES: Case[] = [
     code: 'REQUEST_INVALID',
     place: { path: '$.key' },
   },
-  { name: 'a path that there is not', send: () => tenant.reader.get('/v1/nothing'), status: 404, code: 'NOT_FOUND' },
-  { name: 'a cursor of one’s own', send: () => tenant.reader.get('/v1/snapshots?cursor=xyz'), status: 400, code: 'REQUEST_INVALID', place: {} },
+  {
+    name: 'a path that there is not',
+    send: () => tenant.reader.get('/v1/nothing'),
+    status: 404,
+    code: 'NOT_FOUND',
+  },
+  {
+    name: 'a cursor of one’s own',
+    send: () => tenant.reader.get('/v1/snapshots?cursor=xyz'),
+    status: 400,
+    code: 'REQUEST_INVALID',
+    place: {},
+  },
 ];
 
 function expectRefusal(answer: Answer<unknown>, { status, code, place, context }: Refusal): void {
@@ -344,7 +450,9 @@ describe('ingest', () => {
     const more = { min_visibility_token: next.max_visibility_token };
     expect(await tenant.reader.rows('SELECT count(*) FROM events', more)).toEqual([[2]]);
     const keys = ['k', 'many-0', 'line-0', 'new'];
-    const { body } = await tenant.writer.post<{ receipts: { state: string }[] }>(`${INGEST}/receipts`, { keys });
+    const { body } = await tenant.writer.post<{ receipts: { state: string }[] }>(`${INGEST}/receipts`, {
+      keys,
+    });
     expect(body.receipts.map(({ state }) => state)).toEqual(keys.map(() => 'unknown'));
   });
 });
@@ -358,7 +466,9 @@ describe('the other calls', () => {
 describe('a key', () => {
   const issue = async (more: Record<string, unknown> = {}) => {
     const body = { name: 'short', roles: ['ingest_writer'], ...more };
-    return expectOk(await service.platform.post<{ key_id: string; key: string }>(`/v1/tenants/${tenant.id}/keys`, body));
+    return expectOk(
+      await service.platform.post<{ key_id: string; key: string }>(`/v1/tenants/${tenant.id}/keys`, body),
+    );
   };
 
   it('is refused when it has expired', async () => {
@@ -366,7 +476,10 @@ describe('a key', () => {
     const client = service.client(key);
     expect((await client.get('/v1/me')).status).toBe(200);
     await until('the key to expire', 5_000, async () => (await client.get('/v1/me')).status === 401);
-    expectRefusal(await client.ingest('events', { records: [valid('k')] }), { status: 401, code: 'UNAUTHENTICATED' });
+    expectRefusal(await client.ingest('events', { records: [valid('k')] }), {
+      status: 401,
+      code: 'UNAUTHENTICATED',
+    });
   });
 
   it('is refused when it was revoked, and the other key goes on', async () => {

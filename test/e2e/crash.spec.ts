@@ -21,7 +21,11 @@ interface Sent {
 async function writeUntilItFails(writer: ServiceClient, name: string, sent: Sent[]): Promise<void> {
   for (let i = 0; ; i += 1) {
     const key = `${name}-${i}`;
-    const request: Sent = { key, ids: Array.from({ length: 20 }, (_, n) => `${key}-${n}`), answer: undefined };
+    const request: Sent = {
+      key,
+      ids: Array.from({ length: 20 }, (_, n) => `${key}-${n}`),
+      answer: undefined,
+    };
     sent.push(request);
     try {
       request.answer = expectOk(await send(writer, request));
@@ -41,7 +45,11 @@ async function repeatAll(writer: ServiceClient, sent: readonly Sent[]): Promise<
     const again = expectOk(await send(writer, request));
     if (request.answer !== undefined) {
       const { max_visibility_token } = request.answer;
-      expect(again).toMatchObject({ accepted_count: 0, duplicate_count: request.ids.length, max_visibility_token });
+      expect(again).toMatchObject({
+        accepted_count: 0,
+        duplicate_count: request.ids.length,
+        max_visibility_token,
+      });
     }
     highest = Math.max(highest, again.max_visibility_token);
   }
@@ -58,14 +66,21 @@ it('loses nothing that was acknowledged and shows nothing twice after kill -9, o
     const client = () => service.client(service.credentials().keys.admin);
     const already = sent.length;
     const writers = [0, 1, 2].map((n) => writeUntilItFails(client(), `${round}${n}`, sent));
-    await until('some requests to be acknowledged', 20_000, () => sent.slice(already).filter(({ answer }) => answer).length > 60);
+    await until(
+      'some requests to be acknowledged',
+      20_000,
+      () => sent.slice(already).filter(({ answer }) => answer).length > 60,
+    );
     await service.kill();
     await Promise.all(writers);
     await service.launch();
     // The keys are what they were.
     expect(service.credentials().keys).toEqual(keys);
     const token = await repeatAll(client(), sent);
-    const [row] = await client().rows('SELECT count(*), count(DISTINCT id) FROM events', { min_visibility_token: token, ...WAIT });
+    const [row] = await client().rows('SELECT count(*), count(DISTINCT id) FROM events', {
+      min_visibility_token: token,
+      ...WAIT,
+    });
     const ids = sent.reduce((sum, request) => sum + request.ids.length, 0);
     expect(row).toEqual([ids, ids]);
   }

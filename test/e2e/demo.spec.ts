@@ -18,7 +18,9 @@ interface Webhook {
 }
 
 const require = createRequire(import.meta.url);
-const flights = JSON.parse(readFileSync(join(packageOf('vega-datasets'), 'data/flights-200k.json'), 'utf8')) as Flight[];
+const flights = JSON.parse(
+  readFileSync(join(packageOf('vega-datasets'), 'data/flights-200k.json'), 'utf8'),
+) as Flight[];
 const webhooks = (
   JSON.parse(readFileSync(require.resolve('@octokit/webhooks-examples'), 'utf8')) as {
     name: string;
@@ -48,7 +50,8 @@ async function runDemo(args: readonly string[] = [], env: Record<string, string>
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   await once(child, 'close');
   return { code: child.exitCode, output };
 }
@@ -88,17 +91,32 @@ function answersFromSource(): (string | number)[][][] {
     distance < 500 ? '1: below 500 miles' : distance < 1500 ? '2: below 1500 miles' : '3: longer';
   const inRepository = webhooks.filter(({ payload }) => payload.repository?.full_name != null);
   return [
-    [[flights.length, round(mean(delays)), delays.reduce((a, b) => Math.max(a, b)), round((100 * delays.filter((d) => d > 15).length) / delays.length)]],
+    [
+      [
+        flights.length,
+        round(mean(delays)),
+        delays.reduce((a, b) => Math.max(a, b)),
+        round((100 * delays.filter((d) => d > 15).length) / delays.length),
+      ],
+    ],
     groups(flights, hour).map(([from, part]) => {
       const sorted = part.map(({ delay }) => delay).sort((a, b) => a - b);
       return [from, part.length, round(mean(sorted)), sorted[Math.ceil(0.95 * sorted.length) - 1] ?? NaN];
     }),
-    groups(flights, length).map(([name, part]) => [name, part.length, round(mean(part.map(({ delay }) => delay)))]),
+    groups(flights, length).map(([name, part]) => [
+      name,
+      part.length,
+      round(mean(part.map(({ delay }) => delay))),
+    ]),
     [...flights]
       .sort((a, b) => b.delay - a.delay || a.distance - b.distance || a.time - b.time)
       .slice(0, 5)
       .map(({ delay, distance, time }) => [delay, distance, round(time)]),
-    largest(webhooks, ({ event }) => event, 6).map(([event, part]) => [event, part.length, distinct(part.map(({ payload }) => payload.action))]),
+    largest(webhooks, ({ event }) => event, 6).map(([event, part]) => [
+      event,
+      part.length,
+      distinct(part.map(({ payload }) => payload.action)),
+    ]),
     largest(inRepository, ({ payload }) => payload.repository?.full_name ?? '', 6).map(([name, part]) => [
       name,
       part.length,
@@ -132,7 +150,14 @@ describe('npm run demo', () => {
     const service = await TestService.start();
     try {
       const tenant = await service.createTenant();
-      const keys = ['--admin-key', tenant.admin.secret, '--writer-key', tenant.writer.secret, '--reader-key', tenant.reader.secret];
+      const keys = [
+        '--admin-key',
+        tenant.admin.secret,
+        '--writer-key',
+        tenant.writer.secret,
+        '--reader-key',
+        tenant.reader.secret,
+      ];
       const { code, output } = await runDemo(['--url', service.url, ...keys]);
       expect({ code, output }).toEqual({ code: 0, output: expect.anything() as string });
       expect(output).toContain(`Using the service at ${service.url}`);
@@ -144,10 +169,16 @@ describe('npm run demo', () => {
   });
 
   it('explains itself, and a use that cannot work', async () => {
-    expect(await runDemo(['--help'])).toEqual({ code: 0, output: expect.stringContaining('--writer-key') as string });
+    expect(await runDemo(['--help'])).toEqual({
+      code: 0,
+      output: expect.stringContaining('--writer-key') as string,
+    });
     expect(await runDemo(['--no-such-option'])).toMatchObject({ code: 2 });
     const away = await runDemo(['--url', 'http://127.0.0.1:9', '--admin-key', 'k']);
-    expect(away).toEqual({ code: 1, output: expect.stringContaining('http://127.0.0.1:9/v1/health does not answer') as string });
+    expect(away).toEqual({
+      code: 1,
+      output: expect.stringContaining('http://127.0.0.1:9/v1/health does not answer') as string,
+    });
   });
 });
 

@@ -1,7 +1,7 @@
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { ownBucket } from '../support/own-bucket.js';
 import { createTable, TestService, type TestTenant } from '../support/service.js';
-import { expectOk, type Problem } from '../support/service-client.js';
+import { expectOk, type Answer, type Problem } from '../support/service-client.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
@@ -29,7 +29,10 @@ beforeAll(async () => {
     const endpoint = new URL(bucket.server.endpoint);
     s3 = await TcpProxy.start({ host: endpoint.hostname, port: Number(endpoint.port) });
   }
-  const proxied = bucket && { ...bucket, server: { ...bucket.server, endpoint: `http://127.0.0.1:${s3?.port}` } };
+  const proxied = bucket && {
+    ...bucket,
+    server: { ...bucket.server, endpoint: `http://127.0.0.1:${s3?.port}` },
+  };
   service = await TestService.start({ databaseUrl: databaseUrl.href, ...(proxied && { s3: proxied }) });
   tenant = await service.createTenant();
   await createTable(tenant.tableAdmin, 'events', [{ name: 'id', type: 'int' }]);
@@ -45,12 +48,16 @@ afterAll(async () => {
 
 async function write(more: Record<string, unknown> = {}) {
   const id = written;
-  const answer = await tenant.writer.ingest('events', { records: [{ idempotency_key: `e${id}`, payload: { id } }], ...more });
+  const answer = await tenant.writer.ingest('events', {
+    records: [{ idempotency_key: `e${id}`, payload: { id } }],
+    ...more,
+  });
   if (answer.status < 300) written += 1;
   return answer;
 }
 
-const ready = (query = '') => service.client().get<{ context?: { checks: Record<string, { status: string }> } }>(`/v1/ready${query}`);
+const ready = (query = '') =>
+  service.client().get<{ context?: { checks: Record<string, { status: string }> } }>(`/v1/ready${query}`);
 
 async function expectReadyAnswers503(dependency: string): Promise<void> {
   const from = performance.now();
@@ -58,7 +65,10 @@ async function expectReadyAnswers503(dependency: string): Promise<void> {
   const answer = await ready();
   expect(performance.now() - from).toBeLessThan(READY_ANSWERS_MS);
   expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
-  expect(answer.body.context?.checks[dependency]).toMatchObject({ status: 'down', latency_ms: expect.any(Number) as number });
+  expect(answer.body.context?.checks[dependency]).toMatchObject({
+    status: 'down',
+    latency_ms: expect.any(Number) as number,
+  });
   expect((await service.client().get('/v1/health')).status).toBe(200);
 }
 
@@ -74,10 +84,15 @@ describe('while Postgres is away', () => {
     await postgres.cut();
     await expectReadyAnswers503('postgres');
     expect((await ready('?for=ingest')).status).toBe(503);
-    const calls = [() => write(), () => tenant.reader.query(SQL), () => tenant.reader.get('/v1/tables'), () => tenant.reader.get('/v1/snapshots')];
+    const calls: (() => Promise<Answer<unknown>>)[] = [
+      () => write(),
+      () => tenant.reader.query(SQL),
+      () => tenant.reader.get('/v1/tables'),
+      () => tenant.reader.get('/v1/snapshots'),
+    ];
     for (const call of calls) {
       const answer = await call();
-      expect({ status: answer.status, code: (answer.body as unknown as Problem).error_code }).toEqual({
+      expect({ status: answer.status, code: (answer.body as Problem).error_code }).toEqual({
         status: 503,
         code: 'DEPENDENCY_UNAVAILABLE',
       });
@@ -103,7 +118,9 @@ describe('while the object store is away', () => {
     const kept = [await write(), await write()];
     expect(kept.map(({ status }) => status)).toEqual([202, 202]);
     const token = kept[1]?.body.max_visibility_token;
-    expect(await tenant.reader.query(SQL, { min_visibility_token: token, consistency_timeout_ms: 300 })).toMatchObject({
+    expect(
+      await tenant.reader.query(SQL, { min_visibility_token: token, consistency_timeout_ms: 300 }),
+    ).toMatchObject({
       status: 504,
       body: { error_code: 'CONSISTENCY_TIMEOUT' },
     });

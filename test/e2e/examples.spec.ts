@@ -9,15 +9,24 @@ const run = promisify(execFile);
 
 /** Lines that each example must print. */
 const EXPECTED: Readonly<Record<string, readonly (string | RegExp)[]>> = {
-  '01-ingest-and-query.mjs': [/^accepted 2 up to token \d+$/m, "{ page: '/home', seconds: 4.5 }", "{ page: '/prices', seconds: 31.2 }"],
-  '02-ndjson-zstd.mjs': [/^accepted 10000 records in \d+ bytes$/m, /\{ sensor: 7, readings: 1250, warmest: 29\.9 \}/],
+  '01-ingest-and-query.mjs': [
+    /^accepted 2 up to token \d+$/m,
+    "{ page: '/home', seconds: 4.5 }",
+    "{ page: '/prices', seconds: 31.2 }",
+  ],
+  '02-ndjson-zstd.mjs': [
+    /^accepted 10000 records in \d+ bytes$/m,
+    /\{ sensor: 7, readings: 1250, warmest: 29\.9 \}/,
+  ],
   '03-idempotent-retries.mjs': [
     /^first: 1 accepted, token (\d+)\nagain: 1 duplicate, token \1$/m,
     'other content: IDEMPOTENCY_KEY_REUSED',
     "{ payments: 1, amount: '99.90' }",
     /^receipt: visible since snapshot \d+$/m,
   ],
-  '04-time-travel.mjs': [/Now:\n.*\n {2}\{ stock: '?7'? \}\nIn snapshot \d+:\n.*\n {2}\{ stock: '?10'? \}\nAt .*Z:\n.*\n {2}\{ stock: '?10'? \}/],
+  '04-time-travel.mjs': [
+    /Now:\n.*\n {2}\{ stock: '?7'? \}\nIn snapshot \d+:\n.*\n {2}\{ stock: '?10'? \}\nAt .*Z:\n.*\n {2}\{ stock: '?10'? \}/,
+  ],
 };
 
 let service: TestService;
@@ -31,7 +40,11 @@ beforeAll(async () => {
 afterAll(() => service.dispose());
 
 it('are all tested', () => {
-  expect(Object.keys(EXPECTED)).toEqual(readdirSync(EXAMPLES).filter((name) => /^\d\d-/.test(name)).sort());
+  expect(Object.keys(EXPECTED)).toEqual(
+    readdirSync(EXAMPLES)
+      .filter((name) => /^\d\d-/.test(name))
+      .sort(),
+  );
 });
 
 it.each(Object.entries(EXPECTED))('%s runs, and runs again', async (name, expected) => {

@@ -6,7 +6,10 @@ let ours: TestTenant;
 let theirs: TestTenant;
 let theirSnapshotId: number;
 
-const COLUMNS = [{ name: 'id', type: 'string' }, { name: 'secret', type: 'string' }];
+const COLUMNS = [
+  { name: 'id', type: 'string' },
+  { name: 'secret', type: 'string' },
+];
 
 beforeAll(async () => {
   service = await TestService.start();
@@ -16,7 +19,9 @@ beforeAll(async () => {
   await createTable(theirs.tableAdmin, 'private', COLUMNS);
   const [record] = [{ idempotency_key: 'k', payload: { id: '1', secret: 'of theirs' } }];
   await theirs.writer.ingest('private', { records: [record] });
-  const written = expectOk(await theirs.writer.ingest('events', { records: [record], wait_for_visibility: true }));
+  const written = expectOk(
+    await theirs.writer.ingest('events', { records: [record], wait_for_visibility: true }),
+  );
   theirSnapshotId = written.visible_snapshot_id ?? 0;
   expectOk(
     await ours.writer.ingest('events', {
@@ -31,12 +36,18 @@ afterAll(() => service.dispose());
 /** All that a client sees, without what names the request or the name that was asked for. */
 function seen({ status, headers, body }: Answer<unknown>, name: string): string {
   const { trace_id: _, instance: __, ...problem } = body as Problem;
-  const relevant = [...headers].filter(([header]) => !['date', 'request-id', 'content-length'].includes(header));
+  const relevant = [...headers].filter(
+    ([header]) => !['date', 'request-id', 'content-length'].includes(header),
+  );
   return JSON.stringify({ status, relevant, problem }).replaceAll(name, 'NAME');
 }
 
 /** Refusals must not differ between a name that another tenant has and one that nobody has. */
-async function expectNoDifference(call: (name: string) => Promise<Answer<unknown>>, existing: string, missing: string) {
+async function expectNoDifference(
+  call: (name: string) => Promise<Answer<unknown>>,
+  existing: string,
+  missing: string,
+) {
   const [first, second] = [await call(existing), await call(missing)];
   expect(first.status).toBeGreaterThanOrEqual(400);
   expect(first.status).toBeLessThan(500);
@@ -62,13 +73,19 @@ describe('a name of another tenant is like one that nobody has', () => {
 
   it.each<[string, (name: string) => Promise<Answer<unknown>>]>([
     ['ingest', (name) => ours.writer.ingest(name, { records: [record] })],
-    ['ingest that waits', (name) => ours.writer.ingest(name, { records: [record], wait_for_visibility: true })],
+    [
+      'ingest that waits',
+      (name) => ours.writer.ingest(name, { records: [record], wait_for_visibility: true }),
+    ],
     ['a receipt', (name) => ours.writer.get(`/v1/ingest/${name}/receipts?key=k`)],
     ['receipts', (name) => ours.writer.post(`/v1/ingest/${name}/receipts`, { keys: ['k'] })],
     ['a table', (name) => ours.reader.get(`/v1/tables/${name}`)],
     ['a drop', (name) => ours.tableAdmin.delete(`/v1/tables/${name}`)],
     ['a query', (name) => ours.reader.query(`SELECT * FROM ${name}`)],
-    ['a query for one column', (name) => ours.reader.query(`SELECT secret FROM events WHERE id IN (SELECT id FROM ${name})`)],
+    [
+      'a query for one column',
+      (name) => ours.reader.query(`SELECT secret FROM events WHERE id IN (SELECT id FROM ${name})`),
+    ],
     ['a description', (name) => ours.reader.query(`DESCRIBE ${name}`)],
   ])('in %s', async (_, call) => {
     await expectNoDifference(call, existing, missing);
@@ -91,7 +108,11 @@ describe('a name of another tenant is like one that nobody has', () => {
 
   it('in snapshots', async () => {
     const missingId = theirSnapshotId + 1_000_000;
-    await expectNoDifference((id) => ours.reader.get(`/v1/snapshots/${id}`), String(theirSnapshotId), String(missingId));
+    await expectNoDifference(
+      (id) => ours.reader.get(`/v1/snapshots/${id}`),
+      String(theirSnapshotId),
+      String(missingId),
+    );
     await expectNoDifference(
       (id) => ours.reader.query('SELECT * FROM events', { snapshot_id: Number(id) }),
       String(theirSnapshotId),
@@ -101,9 +122,14 @@ describe('a name of another tenant is like one that nobody has', () => {
 });
 
 it('does not take tokens of another tenant', async () => {
-  const records = Array.from({ length: 50 }, (_, i) => ({ idempotency_key: `t${i}`, payload: { id: String(i) } }));
+  const records = Array.from({ length: 50 }, (_, i) => ({
+    idempotency_key: `t${i}`,
+    payload: { id: String(i) },
+  }));
   const { max_visibility_token } = expectOk(await theirs.writer.ingest('events', { records }));
-  expect(await ours.reader.query('SELECT * FROM events', { min_visibility_token: max_visibility_token })).toMatchObject({
+  expect(
+    await ours.reader.query('SELECT * FROM events', { min_visibility_token: max_visibility_token }),
+  ).toMatchObject({
     status: 400,
     body: { error_code: 'VISIBILITY_TOKEN_INVALID' },
   });
@@ -113,7 +139,11 @@ it('keeps objects and files out of reach of SQL', async () => {
   const receipt = await theirs.writer.get<{ file: string }>('/v1/ingest/events/receipts?key=k');
   const paths = [receipt.body.file, `${service.dataDir}/objects/${receipt.body.file}`, '/etc/passwd'];
   for (const path of paths) {
-    for (const sql of [`SELECT * FROM '${path}'`, `SELECT * FROM read_parquet('${path}')`, `SELECT * FROM read_text('${path}')`]) {
+    for (const sql of [
+      `SELECT * FROM '${path}'`,
+      `SELECT * FROM read_parquet('${path}')`,
+      `SELECT * FROM read_text('${path}')`,
+    ]) {
       expect(await ours.reader.query(sql)).toMatchObject({ status: 400 });
     }
   }
@@ -122,6 +152,8 @@ it('keeps objects and files out of reach of SQL', async () => {
 it('lets no tenant manage tenants', async () => {
   for (const client of [ours.admin, ours.tableAdmin]) {
     expect(await client.get('/v1/tenants')).toMatchObject({ status: 403 });
-    expect(await client.post('/v1/tenants/theirs/keys', { name: 'x', roles: ['query_reader'] })).toMatchObject({ status: 403 });
+    expect(
+      await client.post('/v1/tenants/theirs/keys', { name: 'x', roles: ['query_reader'] }),
+    ).toMatchObject({ status: 403 });
   }
 });

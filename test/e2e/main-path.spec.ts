@@ -5,7 +5,9 @@ import { expectOk } from '../support/service-client.js';
 interface TableAnswer {
   readonly table_name: string;
   readonly schema_version: number;
-  readonly schema: { readonly columns: readonly { readonly id: number; readonly name: string; readonly type: string }[] };
+  readonly schema: {
+    readonly columns: readonly { readonly id: number; readonly name: string; readonly type: string }[];
+  };
 }
 
 interface SnapshotAnswer {
@@ -46,7 +48,10 @@ const rowsOf = (table: string, more: Record<string, unknown> = { min_visibility_
 
 describe('tables', () => {
   it('are created with field ids and a version, listed, and got', async () => {
-    const created = await tenant.tableAdmin.post<TableAnswer>('/v1/tables', { table_name: 'orders', schema: { columns: COLUMNS } });
+    const created = await tenant.tableAdmin.post<TableAnswer>('/v1/tables', {
+      table_name: 'orders',
+      schema: { columns: COLUMNS },
+    });
     expect(created.status).toBe(201);
     expect(created.headers.get('etag')).toBe('"1"');
     expect(created.body.schema.columns.map(({ id, name }) => [id, name])).toEqual([
@@ -68,7 +73,10 @@ describe('tables', () => {
 
   it('are gone when they are dropped, but not from the past', async () => {
     await createTable(tenant.tableAdmin, 'short_lived', COLUMNS);
-    const written = await tenant.writer.ingest('short_lived', { records: [record(1)], wait_for_visibility: true });
+    const written = await tenant.writer.ingest('short_lived', {
+      records: [record(1)],
+      wait_for_visibility: true,
+    });
     expect(written.status).toBe(200);
     const before = written.body.visible_snapshot_id ?? 0;
     expect((await tenant.tableAdmin.delete('/v1/tables/short_lived')).status).toBe(200);
@@ -84,7 +92,9 @@ describe('tables', () => {
 describe('ingest', () => {
   it('takes JSON and waits until it is visible', async () => {
     const answer = await tenant.writer.ingest('orders', {
-      records: [record(1, { amount: '12.3400', paid_at: '2026-03-01T10:30:00+01:00', extra: { tags: ['a'] } })],
+      records: [
+        record(1, { amount: '12.3400', paid_at: '2026-03-01T10:30:00+01:00', extra: { tags: ['a'] } }),
+      ],
       wait_for_visibility: true,
     });
     expect(answer.status).toBe(200);
@@ -102,7 +112,10 @@ describe('ingest', () => {
       status: 'accepted',
     });
     newest = answer.body.max_visibility_token;
-    expect(await rowsOf('orders')).toEqual([[1, 'name 1'], [2, 'name 2']]);
+    expect(await rowsOf('orders')).toEqual([
+      [1, 'name 1'],
+      [2, 'name 2'],
+    ]);
   });
 
   const ENCODINGS = { plain: undefined, gzip: gzipSync, zstd: zstdCompressSync } as const;
@@ -117,11 +130,16 @@ describe('ingest', () => {
       encode,
     );
     expect(answer.body).toMatchObject({ accepted_count: 1_000, status: 'visible' });
-    expect(await tenant.reader.rows(`SELECT count(*), sum(id) FROM ${table}`)).toEqual([[1_000, expect.anything()]]);
+    expect(await tenant.reader.rows(`SELECT count(*), sum(id) FROM ${table}`)).toEqual([
+      [1_000, expect.anything()],
+    ]);
   });
 
   it('takes gzip and zstd of JSON', async () => {
-    for (const [encoding, encode] of [['gzip', gzipSync], ['zstd', zstdCompressSync]] as const) {
+    for (const [encoding, encode] of [
+      ['gzip', gzipSync],
+      ['zstd', zstdCompressSync],
+    ] as const) {
       const text = JSON.stringify({ records: [record(encoding === 'gzip' ? 3 : 4)] });
       const answer = await tenant.writer.send('POST', '/v1/ingest/orders', {
         bytes: new Uint8Array(encode(text)),
@@ -134,7 +152,12 @@ describe('ingest', () => {
   it('counts a repeat as a duplicate with the first token, and keeps one', async () => {
     const first = await tenant.writer.ingest('orders', { records: [record(5), record(6)] });
     const again = await tenant.writer.ingest('orders', { records: [record(6), record(5)] });
-    expect(again.body).toEqual({ ...first.body, accepted_count: 0, duplicate_count: 2, status: 'partial_duplicate' });
+    expect(again.body).toEqual({
+      ...first.body,
+      accepted_count: 0,
+      duplicate_count: 2,
+      status: 'partial_duplicate',
+    });
     const partly = await tenant.writer.ingest('orders', { records: [record(6), record(7)] });
     expect(partly.body).toMatchObject({ accepted_count: 1, duplicate_count: 1, status: 'partial_duplicate' });
     newest = partly.body.max_visibility_token;
@@ -172,7 +195,9 @@ describe('ingest', () => {
 describe('receipts', () => {
   it('tell where a record is', async () => {
     await rowsOf('orders');
-    const { body } = await tenant.writer.get<Record<string, unknown>>('/v1/ingest/orders/receipts?key=record-5');
+    const { body } = await tenant.writer.get<Record<string, unknown>>(
+      '/v1/ingest/orders/receipts?key=record-5',
+    );
     expect(body).toEqual({
       key: 'record-5',
       state: 'visible',
@@ -187,9 +212,12 @@ describe('receipts', () => {
       status: 200,
       body: { request_key: 'request-8', state: 'visible', record_count: 2 },
     });
-    const { body } = await tenant.writer.post<{ receipts: { key: string; state: string }[] }>('/v1/ingest/orders/receipts', {
-      keys: ['record-7', 'never-sent', 'record-1'],
-    });
+    const { body } = await tenant.writer.post<{ receipts: { key: string; state: string }[] }>(
+      '/v1/ingest/orders/receipts',
+      {
+        keys: ['record-7', 'never-sent', 'record-1'],
+      },
+    );
     expect(body.receipts.map(({ key, state }) => [key, state])).toEqual([
       ['record-7', 'visible'],
       ['never-sent', 'unknown'],
@@ -200,18 +228,28 @@ describe('receipts', () => {
 
 describe('query', () => {
   it('names its columns, its snapshot and what it cost', async () => {
-    const answer = expectOk(await tenant.reader.query('SELECT id, amount, paid_at, extra FROM orders WHERE id = 1'));
+    const answer = expectOk(
+      await tenant.reader.query('SELECT id, amount, paid_at, extra FROM orders WHERE id = 1'),
+    );
     expect(answer.columns.map(({ name }) => name)).toEqual(['id', 'amount', 'paid_at', 'extra']);
     expect(answer.rows[0]?.slice(0, 2)).toEqual([1, '12.3400']);
     expect(new Date(answer.rows[0]?.[2] as string).toISOString()).toBe('2026-03-01T09:30:00.000Z');
-    expect(answer).toMatchObject({ row_count: 1, truncated: false, snapshot_id: expect.any(Number) as number });
+    expect(answer).toMatchObject({
+      row_count: 1,
+      truncated: false,
+      snapshot_id: expect.any(Number) as number,
+    });
     expect(answer.stats).toMatchObject({ scanned_files: expect.any(Number) as number });
     expect(answer.max_visibility_token).toBeGreaterThanOrEqual(newest);
   });
 
   it('binds parameters by name and by position', async () => {
-    expect(await tenant.reader.rows('SELECT id FROM orders WHERE id = $id', { params: { id: 2 } })).toEqual([[2]]);
-    expect(await tenant.reader.rows('SELECT id FROM orders WHERE id > ? ORDER BY id LIMIT 1', { params: [2] })).toEqual([[3]]);
+    expect(await tenant.reader.rows('SELECT id FROM orders WHERE id = $id', { params: { id: 2 } })).toEqual([
+      [2],
+    ]);
+    expect(
+      await tenant.reader.rows('SELECT id FROM orders WHERE id > ? ORDER BY id LIMIT 1', { params: [2] }),
+    ).toEqual([[3]]);
   });
 
   it('cuts at the row limit and says so', async () => {
@@ -220,18 +258,28 @@ describe('query', () => {
   });
 
   it('reads one cut of all tables', async () => {
-    await createTable(tenant.tableAdmin, 'customers', [{ name: 'id', type: 'long' }, { name: 'city', type: 'string' }]);
+    await createTable(tenant.tableAdmin, 'customers', [
+      { name: 'id', type: 'long' },
+      { name: 'city', type: 'string' },
+    ]);
     const { body } = await tenant.writer.ingest('customers', {
       records: [{ idempotency_key: 'c1', payload: { id: 1, city: 'Bern' } }],
     });
     const sql = 'SELECT city FROM orders JOIN customers USING (id)';
-    expect(await tenant.reader.rows(sql, { min_visibility_token: body.max_visibility_token })).toEqual([['Bern']]);
+    expect(await tenant.reader.rows(sql, { min_visibility_token: body.max_visibility_token })).toEqual([
+      ['Bern'],
+    ]);
   });
 
   it('reads the past by snapshot id and by time', async () => {
     const first = await tenant.writer.ingest('orders', { records: [record(100)], wait_for_visibility: true });
-    const { body: snapshot } = await tenant.reader.get<SnapshotAnswer>(`/v1/snapshots/${first.body.visible_snapshot_id}`);
-    const second = await tenant.writer.ingest('orders', { records: [record(101)], wait_for_visibility: true });
+    const { body: snapshot } = await tenant.reader.get<SnapshotAnswer>(
+      `/v1/snapshots/${first.body.visible_snapshot_id}`,
+    );
+    const second = await tenant.writer.ingest('orders', {
+      records: [record(101)],
+      wait_for_visibility: true,
+    });
     expect(second.status).toBe(200);
     const sql = 'SELECT count(*) FROM orders WHERE id >= 100';
     expect(await tenant.reader.rows(sql)).toEqual([[2]]);
@@ -248,7 +296,9 @@ describe('snapshots', () => {
     let cursor: string | null = null;
     do {
       const path: string = `/v1/snapshots?limit=4${cursor === null ? '' : `&cursor=${cursor}`}`;
-      const page = expectOk(await tenant.reader.get<{ snapshots: SnapshotAnswer[]; next_cursor: string | null }>(path));
+      const page = expectOk(
+        await tenant.reader.get<{ snapshots: SnapshotAnswer[]; next_cursor: string | null }>(path),
+      );
       seen.push(...page.snapshots);
       cursor = page.next_cursor;
     } while (cursor !== null);
@@ -273,9 +323,13 @@ describe('the service', () => {
   it('answers health and readiness with the state of each dependency', async () => {
     const anyone = service.client();
     expect(await anyone.get('/v1/health')).toMatchObject({ status: 200, body: { status: 'ok' } });
-    const ready = await anyone.get<{ checks: Record<string, { status: string; latency_ms: number }> }>('/v1/ready');
+    const ready = await anyone.get<{ checks: Record<string, { status: string; latency_ms: number }> }>(
+      '/v1/ready',
+    );
     expect(ready.status).toBe(200);
-    expect(Object.keys(ready.body.checks)).toEqual(expect.arrayContaining(['postgres', 'migrations', 'object_store', 'draining']));
+    expect(Object.keys(ready.body.checks)).toEqual(
+      expect.arrayContaining(['postgres', 'migrations', 'object_store', 'draining']),
+    );
     for (const check of Object.values(ready.body.checks)) {
       expect(check).toEqual({ status: 'up', latency_ms: expect.any(Number) as number });
     }
@@ -294,7 +348,9 @@ describe('the service', () => {
 
   it('serves its API document and a page that needs no other host', async () => {
     const anyone = service.client();
-    const { body } = await anyone.get<{ openapi: string; paths: Record<string, unknown> }>('/v1/openapi.json');
+    const { body } = await anyone.get<{ openapi: string; paths: Record<string, unknown> }>(
+      '/v1/openapi.json',
+    );
     expect(body.openapi).toMatch(/^3\./);
     expect(Object.keys(body.paths)).toEqual(
       expect.arrayContaining(['/v1/ingest/{table}', '/v1/query', '/v1/tables', '/v1/snapshots', '/v1/ready']),

@@ -78,7 +78,7 @@ export class TestService {
         ...(options.s3 !== undefined && s3Settings(options.s3)),
         ...options.env,
       },
-      own?.drop ?? (() => Promise.resolve()),
+      async () => own?.drop(),
     );
     try {
       await service.launch();
@@ -103,14 +103,20 @@ export class TestService {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         this.log += text;
-        this.url ||= /(?:Tidemark listens on |"url":")(http:\/\/[^\s"]+)/.exec(this.log.slice(launchedAt))?.[1] ?? '';
+        this.url ||=
+          /(?:Tidemark listens on |"url":")(http:\/\/[^\s"]+)/.exec(this.log.slice(launchedAt))?.[1] ?? '';
       });
     }
     await until('the service to listen', START_MS, () => {
-      if (this.hasEnded) throw new Error(`the service ended (${child.exitCode ?? child.signalCode}):\n${this.log}`);
+      if (this.hasEnded)
+        throw new Error(`the service ended (${child.exitCode ?? child.signalCode}):\n${this.log}`);
       return this.url !== '';
     });
-    await until('the service to be ready', START_MS, async () => (await this.client().get('/v1/ready')).status === 200);
+    await until(
+      'the service to be ready',
+      START_MS,
+      async () => (await this.client().get('/v1/ready')).status === 200,
+    );
   }
 
   client(key?: string): ServiceClient {
@@ -153,7 +159,9 @@ export class TestService {
     await exited;
     clearTimeout(late);
     if (child.exitCode !== 0) {
-      throw new Error(`the service ended with ${child.exitCode ?? child.signalCode}:\n${this.log.slice(-SHOWN_LOG_CHARS)}`);
+      throw new Error(
+        `the service ended with ${child.exitCode ?? child.signalCode}:\n${this.log.slice(-SHOWN_LOG_CHARS)}`,
+      );
     }
   }
 
@@ -207,7 +215,11 @@ export interface TestTenant {
   readonly admin: ServiceClient;
 }
 
-export async function createTable(admin: ServiceClient, tableName: string, columns: readonly Column[]): Promise<void> {
+export async function createTable(
+  admin: ServiceClient,
+  tableName: string,
+  columns: readonly Column[],
+): Promise<void> {
   expectOk(await admin.post('/v1/tables', { table_name: tableName, schema: { columns } }));
 }
 
@@ -224,7 +236,9 @@ function s3Settings({ server, bucket }: NonNullable<ServiceOptions['s3']>): Reco
 /** What a service needs of the environment of the tests, and none of their settings. */
 export function inherited(): Record<string, string> {
   const names = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ'];
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
 }
 
 /** The test environment calls it when a test or hook of this file fails. */
