@@ -317,7 +317,7 @@ describe('writeParquet', () => {
     ['a day that does not exist', { n: 'date' }, { n: '2023-02-29' }],
     ['text that is not JSON', { n: 'json' }, { n: '{' }],
   ])('rejects %s as a ConversionFault, and goes on', async (_, types, bad) => {
-    const job = await jobOf('bad', columnsOf(types as unknown as Record<string, string>), [bad]);
+    const job = await jobOf('bad', columnsOf(types), [bad]);
     await expect(engine.writeParquet(job)).rejects.toThrow(ConversionFault);
     const good = await jobOf('good', columnsOf({ n: 'long' }), [{ n: 1 }]);
     await expect(engine.writeParquet(good)).resolves.toMatchObject({ rowCount: 1 });

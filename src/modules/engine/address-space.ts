@@ -13,7 +13,7 @@ export async function addressSpaceLimit(
   memoryBytes: number,
 ): Promise<number | undefined> {
   const probe = await EngineChild.start({ ...launch, addressSpaceBytes: undefined });
-  const idle = probe.addressSpaceBytes;
+  const idle = probe.idleAddressSpaceBytes;
   await probe.close();
   return idle === null ? undefined : idle + memoryBytes + SLACK_BYTES;
 }

@@ -38,7 +38,10 @@ interface Pending {
  * It does not keep this process alive, except during a request.
  */
 export class EngineChild {
-  addressSpaceBytes: number | null = null;
+  /** When it was ready; null where the system does not say. */
+  idleAddressSpaceBytes: number | null = null;
+  /** By how much it has grown since, as of its last request. */
+  grownBytes = 0;
   limited = false;
   private pending: Pending | undefined;
   private lastId = 0;
@@ -164,13 +167,14 @@ export class EngineChild {
 
   private onMessage(message: FromChild): void {
     if (message.kind === 'ready') {
-      this.addressSpaceBytes = message.addressSpaceBytes;
+      this.idleAddressSpaceBytes = message.addressSpaceBytes;
       this.limited = message.limited;
       this.starting?.resolve();
       return;
     }
     const pending = this.pending;
     if (pending === undefined || pending.id !== message.id) return;
+    this.grownBytes = (message.addressSpaceBytes ?? 0) - (this.idleAddressSpaceBytes ?? 0);
     if (message.kind === 'answer') pending.resolve(message.body);
     else pending.reject(new ChildFault(message.fault));
   }

@@ -7,6 +7,8 @@ import { RowPipe } from './row-pipe.js';
 
 const MIB = 1024 * 1024;
 const DUCKDB_SHARE = 0.8;
+/** A child that kept more than this share of a query's memory has too little left for the next query. */
+const MAX_GROWTH = 0.2;
 
 export interface QueryChildrenOptions {
   readonly memoryBytes: number;
@@ -76,7 +78,9 @@ export class QueryChildren {
   /** Keeps the child for its tenant, or ends it. A new spare is started when there is none. */
   give(child: QueryChild, tenantId: string): void {
     child.queries += 1;
-    if (this.closed || !child.process.alive || child.queries >= this.options.maxQueries) {
+    const { maxQueries, memoryBytes } = this.options;
+    const worn = child.queries >= maxQueries || child.process.grownBytes > memoryBytes * MAX_GROWTH;
+    if (this.closed || !child.process.alive || worn) {
       this.end(child, 'it has served its time');
     } else {
       this.idle.set(child, tenantId);

@@ -24,6 +24,7 @@ export interface WriteEngineOptions {
 
 /** DuckDB's own limit stays below the system's, so that it spills before it is stopped. */
 const DUCKDB_SHARE = 0.7;
+const MAX_GROWTH = 0.6;
 
 /** `WriteEngine` on children with DuckDB, started on first use and kept. */
 export class DuckDbWriteEngine implements WriteEngine {
@@ -53,8 +54,7 @@ export class DuckDbWriteEngine implements WriteEngine {
       try {
         return await requestUntil<WrittenFile>(child, job, signal);
       } finally {
-        if (child.alive && !this.closed) this.idle.push(child);
-        else this.forget(child);
+        this.give(child);
       }
     } catch (error) {
       throw writeError(error);
@@ -73,6 +73,14 @@ export class DuckDbWriteEngine implements WriteEngine {
     this.closed = true;
     await Promise.all([...this.all].map((child) => child.close()));
     this.all.clear();
+  }
+
+  /** A child that kept most of its memory is not used again. */
+  private give(child: EngineChild): void {
+    if (child.grownBytes > this.options.memoryBytes * MAX_GROWTH)
+      child.kill('memory', 'it kept too much memory');
+    if (child.alive && !this.closed) this.idle.push(child);
+    else this.forget(child);
   }
 
   private async take(): Promise<EngineChild> {

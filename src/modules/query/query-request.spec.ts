@@ -55,7 +55,7 @@ describe('queryParameters', () => {
   it.each([
     ['$.params', 'text'],
     ['$.params[0]', [[1, 2]]],
-    ['$.params[1]', [1, 9007199254740993]],
+    ['$.params[1]', [1, 2 ** 53]],
     ['$.params.a.type', { a: { type: 'money', value: 1 } }],
     ['$.params.a.value', { a: { type: 'long' } }],
     ['$.params.a.more', { a: { type: 'long', value: 1, more: 2 } }],

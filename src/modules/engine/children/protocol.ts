@@ -38,8 +38,14 @@ export type FromChild =
       /** True when the system's limit on the address space is in force. */
       readonly limited: boolean;
     }
-  | { readonly kind: 'answer'; readonly id: number; readonly body: unknown }
-  | { readonly kind: 'fault'; readonly id: number; readonly fault: Fault };
+  | (Reply & { readonly kind: 'answer'; readonly body: unknown })
+  | (Reply & { readonly kind: 'fault'; readonly fault: Fault });
+
+interface Reply {
+  readonly id: number;
+  /** As in `ready`, after the request. */
+  readonly addressSpaceBytes: number | null;
+}
 
 /** Thrown by a child's work to answer with exactly this fault. */
 export class FaultError extends Error {

@@ -31,9 +31,11 @@ export async function serve(open: (setup: ChildSetup) => Promise<ChildWork>): Pr
 
 async function answer(work: ChildWork, id: number, body: unknown): Promise<FromChild> {
   try {
-    return { kind: 'answer', id, body: await work.handle(body, id) };
+    const value = await work.handle(body, id);
+    return { kind: 'answer', id, body: value, addressSpaceBytes: addressSpaceBytes() };
   } catch (error) {
-    return { kind: 'fault', id, fault: error instanceof FaultError ? error.fault : faultOf(error) };
+    const fault = error instanceof FaultError ? error.fault : faultOf(error);
+    return { kind: 'fault', id, fault, addressSpaceBytes: addressSpaceBytes() };
   }
 }
 

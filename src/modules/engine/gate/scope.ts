@@ -13,9 +13,6 @@ export class CteScope {
 
   has(name: string): boolean {
     const wanted = name.toLowerCase();
-    for (let scope: CteScope | undefined = this as CteScope; scope !== undefined; scope = scope.outer) {
-      if (scope.name === wanted) return true;
-    }
-    return false;
+    return this.name === wanted || (this.outer?.has(wanted) ?? false);
   }
 }
