@@ -62,7 +62,7 @@ function tablesIn(output: string): string[][][] {
   const lines = output.split('\n');
   lines.forEach((line, i) => {
     if (!/^─+(┼|─)*$/.test(line)) return;
-    const end = lines.findIndex((each, at) => at > i && /^\d+ rows from snapshot/.test(each));
+    const end = lines.findIndex((each, at) => at > i && /^\d+ rows? from snapshot/.test(each));
     found.push(lines.slice(i + 1, end).map((row) => row.split('│').map((cell) => cell.trim())));
   });
   return found;

@@ -30,6 +30,8 @@ export class ApiClient {
   constructor(
     readonly url: string,
     private readonly key: string,
+    /** Ends calls that are under way, and their waits. */
+    private readonly signal: AbortSignal,
   ) {}
 
   get<T>(path: string): Promise<T> {
@@ -45,6 +47,7 @@ export class ApiClient {
     const giveUpAt = Date.now() + RETRY_BUDGET_MS;
     for (;;) {
       const answer = await this.attempt(method, path, request).catch((error: unknown) => {
+        this.signal.throwIfAborted();
         if (Date.now() >= giveUpAt) throw unreachable(this.url, error);
         return undefined;
       });
@@ -53,7 +56,7 @@ export class ApiClient {
         return await contentOf<T>(answer);
       }
       await answer?.body?.cancel();
-      await delay(waitMs);
+      await delay(waitMs, undefined, { signal: this.signal });
     }
   }
 
@@ -67,7 +70,7 @@ export class ApiClient {
         ...headers,
       },
       ...(content !== undefined && { body: content }),
-      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+      signal: AbortSignal.any([this.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
     });
   }
 }

@@ -64,6 +64,7 @@ export class OwnService {
 
   /** Stops it cleanly. Rejects when it ended in another way. */
   async stop(): Promise<void> {
+    this.passOn = false;
     if (!this.hasEnded) {
       this.child.kill('SIGTERM');
       const late = setTimeout(() => this.kill(), STOP_MS);

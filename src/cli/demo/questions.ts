@@ -31,7 +31,7 @@ FROM flights GROUP BY flight ORDER BY flight`,
 FROM flights ORDER BY delay DESC, distance, hour LIMIT 5`,
   },
   {
-    title: 'What does GitHub send most kinds of?',
+    title: 'Which GitHub events are there most payloads of?',
     sql: `SELECT event, count(*) AS payloads, count(DISTINCT action) AS actions
 FROM webhooks GROUP BY event ORDER BY payloads DESC, event LIMIT 6`,
   },

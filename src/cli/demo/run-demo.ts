@@ -22,7 +22,7 @@ export async function runDemo(options: DemoOptions, env: Environment): Promise<n
   const found = await findService(options, dataDir);
   if (found !== undefined) {
     console.log(`Using the service at ${found.url}`);
-    await showDemo(found);
+    await showDemo(found, new AbortController().signal);
     console.log(whatNext(found));
     return 0;
   }
@@ -43,7 +43,7 @@ async function runWithOwnService(options: DemoOptions, env: Environment, dataDir
     const work = async () => {
       const access = await service.ready(stopping.signal);
       console.log(`Tidemark listens on ${access.url}`);
-      await showDemo(access);
+      await showDemo(access, stopping.signal);
       return access;
     };
     const access = await Promise.race([work(), stopping.aborted]);

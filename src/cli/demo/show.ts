@@ -16,11 +16,11 @@ interface QueryAnswer {
 
 const VISIBLE_WITHIN_MS = 60_000;
 
-/** Loads the data, waits until queries see them, asks the questions. Prints as it goes. */
-export async function showDemo({ url, adminKey, writerKey, readerKey }: ServiceAccess): Promise<void> {
-  const admin = new ApiClient(url, adminKey);
-  const writer = new ApiClient(url, writerKey);
-  const reader = new ApiClient(url, readerKey);
+/** Loads the data, waits until queries see them, asks the questions. Prints as it goes, until `signal` aborts. */
+export async function showDemo(access: ServiceAccess, signal: AbortSignal): Promise<void> {
+  const admin = new ApiClient(access.url, access.adminKey, signal);
+  const writer = new ApiClient(access.url, access.writerKey, signal);
+  const reader = new ApiClient(access.url, access.readerKey, signal);
   const progress = createProgress(process.stdout);
   let maxToken = 0;
   for (const dataset of await Promise.all([readFlights(), readWebhooks()])) {
