@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { type LaunchOptions, launchChild } from './child-launch.js';
 import type { Fault, FromChild, ToChild } from './children/protocol.js';
 import { EngineFailure } from './engine-failure.js';
+import { residentBytes } from './resident-memory.js';
 import { ROWS_FD } from './row-frame.js';
 
 /** A request that the child answered with a fault. */
@@ -202,23 +202,24 @@ export class EngineChild {
     }
   }
 
+  /** Where the system does not limit the child, this process does, a little late. */
   private watchRss(): () => void {
     const { rssLimitBytes } = this.options;
-    if (this.limited || rssLimitBytes === undefined) return () => undefined;
-    const timer = setInterval(() => {
-      const rss = residentBytes(this.process.pid);
-      if (rss !== null && rss > rssLimitBytes) this.kill('memory', 'it used more memory than it may');
-    }, RSS_POLL_MS);
-    timer.unref();
-    return () => clearInterval(timer);
-  }
-}
-
-function residentBytes(pid: number | undefined): number | null {
-  try {
-    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid ?? 'self'}/status`, 'utf8'))?.[1];
-    return kib === undefined ? null : Number(kib) * 1024;
-  } catch {
-    return null;
+    const { pid } = this.process;
+    if (this.limited || rssLimitBytes === undefined || pid === undefined) return () => undefined;
+    let timer: NodeJS.Timeout | undefined;
+    let watching = true;
+    const look = async () => {
+      const bytes = await residentBytes(pid);
+      if (!watching) return;
+      if (bytes !== undefined && bytes > rssLimitBytes)
+        this.kill('memory', 'it used more memory than it may');
+      else timer = setTimeout(() => void look(), RSS_POLL_MS).unref();
+    };
+    void look();
+    return () => {
+      watching = false;
+      clearTimeout(timer);
+    };
   }
 }

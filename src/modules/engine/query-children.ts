@@ -42,6 +42,7 @@ export class QueryChildren {
   private spare: Promise<QueryChild> | undefined;
   private limit: Promise<number | undefined> | undefined;
   private closed = false;
+  private warned = false;
 
   constructor(private readonly options: QueryChildrenOptions) {}
 
@@ -131,6 +132,12 @@ export class QueryChildren {
       addressSpaceBytes,
       rssLimitBytes: memoryBytes + 100 * MIB,
     });
+    if (!process.limited && !this.warned) {
+      this.warned = true;
+      this.options.logger.warn(
+        'the system does not limit the address space: the memory of queries is watched instead',
+      );
+    }
     const pipe = new RowPipe(process.rows, (error) => process.kill('closed', error.message));
     const child: QueryChild = { process, pipe, queries: 0, idleTimer: undefined };
     this.all.add(child);
