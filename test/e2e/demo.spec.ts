@@ -147,21 +147,17 @@ describe('npm run demo', () => {
   });
 
   it('uses a service that runs, and leaves it running', async () => {
-    const service = await TestService.start();
+    const service = await TestService.start({ databaseUrl: 'embedded' });
     try {
-      const tenant = await service.createTenant();
-      const keys = [
-        '--admin-key',
-        tenant.admin.secret,
-        '--writer-key',
-        tenant.writer.secret,
-        '--reader-key',
-        tenant.reader.secret,
-      ];
-      const { code, output } = await runDemo(['--url', service.url, ...keys]);
-      expect({ code, output }).toEqual({ code: 0, output: expect.anything() as string });
-      expect(output).toContain(`Using the service at ${service.url}`);
-      expect(tablesIn(output)).toEqual(asText(answersFromSource()));
+      const found = await runDemo([], { TIDEMARK_DATA_DIR: service.dataDir });
+      expect(found).toEqual({
+        code: 0,
+        output: expect.stringContaining(`Using the service at ${service.url}`) as string,
+      });
+      expect(tablesIn(found.output)).toEqual(asText(answersFromSource()));
+      const named = await runDemo(['--url', service.url, '--admin-key', service.credentials().keys.admin]);
+      expect(named.code).toBe(0);
+      expect(tablesIn(named.output)).toEqual(tablesIn(found.output));
       expect((await service.client().get('/v1/health')).status).toBe(200);
     } finally {
       await service.dispose();
