@@ -2,7 +2,6 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import {
   chmod,
   mkdir,
-  mkdtemp,
   readdir,
   readFile,
   rm,
@@ -11,7 +10,6 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger } from '../../src/kernel/index.js';
 import {
@@ -23,6 +21,7 @@ import {
   type ObjectDigest,
 } from '../../src/modules/storage/index.js';
 import { FilesystemObjectStore } from '../../src/modules/storage/object-store.filesystem.js';
+import { makeTempFolder } from '../support/temp-folder.js';
 
 const KIB = 1024;
 
@@ -74,7 +73,7 @@ describe('FileCache', () => {
   };
 
   beforeEach(async () => {
-    root = await mkdtemp(join(tmpdir(), 'tidemark-file-cache-'));
+    root = await makeTempFolder('file-cache');
     store = new WatchedStore(join(root, 'objects'));
     await store.open();
     cache = openCache(100 * KIB);

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { ConfigModule, loadSettings, type Environment } from '../../src/config/index.js';
@@ -21,11 +20,12 @@ import {
 import { FilesystemObjectStore } from '../../src/modules/storage/object-store.filesystem.js';
 import { SelfTestedObjectStore } from '../../src/modules/storage/object-store.self-tested.js';
 import { s3FromEnvironment, type S3Server } from '../support/minio.mjs';
+import { makeTempFolder } from '../support/temp-folder.js';
 
 let root: string;
 let modules: TestingModule[];
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'tidemark-storage-'));
+  root = await makeTempFolder('storage');
   modules = [];
 });
 afterEach(async () => {

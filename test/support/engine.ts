@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { type Column, createLogger } from '../../src/kernel/index.js';
 import { DuckDbQueryEngine, type QueryEngineOptions } from '../../src/modules/engine/query-engine.duckdb.js';
+import { makeTempFolder } from './temp-folder.js';
 
 /** Compiled children: of TIDEMARK_TEST_ENGINE_CHILDREN when set, else of the build at the root. */
 export function engineChildrenDir(): string {
@@ -24,7 +24,7 @@ export interface TestFolder {
 }
 
 export async function testFolder(): Promise<TestFolder> {
-  const path = await mkdtemp(join(tmpdir(), 'tidemark-engine-'));
+  const path = await makeTempFolder('engine');
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 

@@ -2,6 +2,7 @@ import { AppError } from '../../kernel/index.js';
 import type { GateRequest } from './children/gate-child.js';
 import { requestUntil } from './cancellation.js';
 import type { LaunchOptions } from './child-launch.js';
+import { unprivilegedUser } from './child-user.js';
 import { addressSpaceLimit } from './address-space.js';
 import { ChildFault, EngineChild } from './engine-child.js';
 import { EngineFailure } from './engine-failure.js';
@@ -84,7 +85,13 @@ export class GatePool {
       name: 'gate-child',
       heapMib: 128,
       childrenDir: this.childrenDir,
-      setup: { threads: 1, memoryLimitBytes: 128 * MIB, tempDirectory: null, maxTempBytes: 0 },
+      setup: {
+        threads: 1,
+        memoryLimitBytes: 128 * MIB,
+        tempDirectory: null,
+        maxTempBytes: 0,
+        becomes: unprivilegedUser(),
+      },
     };
     this.limit ??= await addressSpaceLimit(launch, GATE_MEMORY_BYTES);
     this.child = await EngineChild.start({

@@ -1,6 +1,7 @@
 import type { Logger } from '../../kernel/index.js';
 import { addressSpaceLimit } from './address-space.js';
 import type { LaunchOptions } from './child-launch.js';
+import { unprivilegedUser } from './child-user.js';
 import { EngineChild } from './engine-child.js';
 import { EngineFailure } from './engine-failure.js';
 import { RowPipe } from './row-pipe.js';
@@ -120,7 +121,13 @@ export class QueryChildren {
       name: 'query-child',
       heapMib: 128,
       childrenDir,
-      setup: { threads, memoryLimitBytes: memoryBytes * DUCKDB_SHARE, tempDirectory: null, maxTempBytes: 0 },
+      setup: {
+        threads,
+        memoryLimitBytes: memoryBytes * DUCKDB_SHARE,
+        tempDirectory: null,
+        maxTempBytes: 0,
+        becomes: unprivilegedUser(),
+      },
     };
     this.limit ??= addressSpaceLimit(base, memoryBytes);
     const addressSpaceBytes = await this.limit.catch((error: unknown) => {

@@ -1,15 +1,23 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { reachableCacheDir } from './cache-placement.js';
 import { errnoOf } from './local-file.js';
 
+/** Whoever was told a path may open it; nobody else can list what is there. */
+const SEARCHABLE = 0o711;
+
 /**
- * Takes the first of the folders `0`, `1`, … below `parent` that no living process of this machine holds, so that
+ * Takes the first of the folders `0`, `1`, … below `wanted`, or where query children can reach them, that no living process of this machine holds, so that
  * processes which share a data dir do not remove each other's files. A killed process' folder is taken over.
  */
-export async function claimCacheFolder(parent: string): Promise<string> {
+export async function claimCacheFolder(wanted: string): Promise<string> {
+  const parent = await reachableCacheDir(wanted);
+  await mkdir(parent, { recursive: true });
+  await chmod(parent, SEARCHABLE);
   for (let slot = 0; ; slot += 1) {
     const folder = join(parent, String(slot));
     await mkdir(folder, { recursive: true });
+    await chmod(folder, SEARCHABLE);
     if (await claim(ownerFile(folder))) return folder;
   }
 }

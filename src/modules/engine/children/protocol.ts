@@ -6,6 +6,14 @@ export interface ChildSetup {
   /** Absolute path; null turns spilling off. */
   readonly tempDirectory: string | null;
   readonly maxTempBytes: number;
+  /** Whom a child that runs tenants' SQL becomes before its first request; absent: it stays who it is. */
+  readonly becomes?: ChildUser | undefined;
+}
+
+/** A user of the operating system, by number. */
+export interface ChildUser {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 export type ToChild =

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { faultOf } from './duckdb-faults.js';
-import { type ChildSetup, FaultError, type FromChild, type ToChild } from './protocol.js';
+import { type ChildSetup, type ChildUser, FaultError, type FromChild, type ToChild } from './protocol.js';
 
 /** What a kind of child does. One request at a time. */
 export interface ChildWork {
@@ -13,7 +13,9 @@ export interface ChildWork {
 export async function serve(open: (setup: ChildSetup) => Promise<ChildWork>): Promise<void> {
   process.on('disconnect', die);
   if (!process.connected) die();
-  const work = await open(JSON.parse(process.argv[2] ?? '{}') as ChildSetup);
+  const setup = JSON.parse(process.argv[2] ?? '{}') as ChildSetup;
+  const work = await open(setup);
+  if (setup.becomes !== undefined) become(setup.becomes);
   let current = 0;
   process.on('message', (message: ToChild) => {
     if (message.kind === 'cancel') {
@@ -27,6 +29,14 @@ export async function serve(open: (setup: ChildSetup) => Promise<ChildWork>): Pr
     });
   });
   send({ kind: 'ready', addressSpaceBytes: addressSpaceBytes(), limited: isLimited() });
+}
+
+/** For good: after this the child cannot read what is the service's alone. Its own code is loaded by now. */
+function become({ uid, gid }: ChildUser): void {
+  process.setgroups?.([]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+  if (process.getuid?.() !== uid) throw new Error('the child could not give its privileges up');
 }
 
 async function answer(work: ChildWork, id: number, body: unknown): Promise<FromChild> {
