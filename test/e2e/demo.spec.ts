@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, request as forward } from 'node:http';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DIST, inherited, TestService } from '../support/service.js';
@@ -66,6 +68,44 @@ function tablesIn(output: string): string[][][] {
     found.push(lines.slice(i + 1, end).map((row) => row.split('│').map((cell) => cell.trim())));
   });
   return found;
+}
+
+/** Passes on to `target`, but refuses some writes with 503 and 429, and loses the answers of others. */
+async function startUnreliableProxy(target: string) {
+  let writes = 0;
+  let faults = 0;
+  const server = createServer((request, response) => {
+    const isWrite = request.url?.startsWith('/v1/ingest/') === true;
+    const turn = isWrite ? writes++ % 7 : 0;
+    if (turn >= 4) faults += 1;
+    if (turn === 4 || turn === 5) {
+      request.resume();
+      response.writeHead(turn === 4 ? 503 : 429, { 'Retry-After': '0' }).end();
+      return;
+    }
+    const { method, headers } = request;
+    const onward = forward(`${target}${request.url}`, { method, headers }, (answer) => {
+      if (turn === 6) {
+        answer.resume().once('end', () => response.destroy());
+        return;
+      }
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(onward);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get faults() {
+      return faults;
+    },
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
 }
 
 const round = (value: number, digits = 2) => Math.round(value * 10 ** digits) / 10 ** digits;
@@ -146,20 +186,26 @@ describe('npm run demo', () => {
     expect(tablesIn(output)).toEqual(asText(answersFromSource()));
   });
 
-  it('uses a service that runs, and leaves it running', async () => {
+  it('uses a service that runs, bears refusals and lost answers, and leaves it running', async () => {
     const service = await TestService.start({ databaseUrl: 'embedded' });
+    const unreliable = await startUnreliableProxy(service.url);
     try {
-      const found = await runDemo([], { TIDEMARK_DATA_DIR: service.dataDir });
-      expect(found).toEqual({
+      const named = await runDemo(['--url', unreliable.url, '--admin-key', service.credentials().keys.admin]);
+      expect(named).toEqual({
         code: 0,
-        output: expect.stringContaining(`Using the service at ${service.url}`) as string,
+        output: expect.stringContaining(`Using the service at ${unreliable.url}`) as string,
       });
-      expect(tablesIn(found.output)).toEqual(asText(answersFromSource()));
-      const named = await runDemo(['--url', service.url, '--admin-key', service.credentials().keys.admin]);
-      expect(named.code).toBe(0);
-      expect(tablesIn(named.output)).toEqual(tablesIn(found.output));
+      expect(unreliable.faults).toBeGreaterThan(10);
+      expect(tablesIn(named.output)).toEqual(asText(answersFromSource()));
+
+      const found = await runDemo([], { TIDEMARK_DATA_DIR: service.dataDir });
+      expect(found.code).toBe(0);
+      expect(found.output).toContain(`Using the service at ${service.url}`);
+      expect(found.output).toContain('0 accepted, 200,000 known from before');
+      expect(tablesIn(found.output)).toEqual(tablesIn(named.output));
       expect((await service.client().get('/v1/health')).status).toBe(200);
     } finally {
+      await unreliable.close();
       await service.dispose();
     }
   });

@@ -35,9 +35,10 @@ export class OwnService {
 
   /** In a process group of its own, so that Ctrl-C reaches the demo alone. Takes a free port where 8080 is taken. */
   static async start(env: Environment, dataDir: string): Promise<OwnService> {
-    const port = env.TIDEMARK_HTTP_PORT ?? ((await isFree(DEFAULT_PORT)) ? String(DEFAULT_PORT) : '0');
+    const port = env.TIDEMARK_HTTP_PORT || ((await isFree(DEFAULT_PORT)) ? String(DEFAULT_PORT) : '0');
     const child = spawn(process.execPath, [MAIN], {
-      env: { ...env, TIDEMARK_HTTP_PORT: port, TIDEMARK_DATA_DIR: dataDir },
+      // The demo writes and reads, so that it needs every role.
+      env: { ...env, TIDEMARK_HTTP_PORT: port, TIDEMARK_DATA_DIR: dataDir, TIDEMARK_ROLES: '' },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });

@@ -30,7 +30,7 @@ export async function runDemo(options: DemoOptions, env: Environment): Promise<n
 }
 
 async function runWithOwnService(options: DemoOptions, env: Environment, dataDir: string): Promise<number> {
-  if ((env.TIDEMARK_DATABASE_URL ?? env.TIDEMARK_DATABASE_URL_FILE) !== undefined) {
+  if (env.TIDEMARK_DATABASE_URL || env.TIDEMARK_DATABASE_URL_FILE) {
     throw new UsageError(
       'TIDEMARK_DATABASE_URL is set and no service was found: start it with npm start, then give --url and --admin-key.',
     );
