@@ -472,10 +472,10 @@ describe('a key', () => {
   };
 
   it('is refused when it has expired', async () => {
-    const { key } = await issue({ expires_at: new Date(Date.now() + 1_000).toISOString() });
+    const { key } = await issue({ expires_at: new Date(Date.now() + 2_000).toISOString() });
     const client = service.client(key);
     expect((await client.get('/v1/me')).status).toBe(200);
-    await until('the key to expire', 5_000, async () => (await client.get('/v1/me')).status === 401);
+    await until('the key to expire', 10_000, async () => (await client.get('/v1/me')).status === 401);
     expectRefusal(await client.ingest('events', { records: [valid('k')] }), {
       status: 401,
       code: 'UNAUTHENTICATED',
