@@ -146,3 +146,16 @@ describe('while the object store is away', () => {
     await expectBack();
   });
 });
+
+describe('a stop while dependencies are away', () => {
+  it('is clean, and what was acknowledged is there afterwards', async () => {
+    const answer = expectOk(await write());
+    await Promise.all([postgres.cut(), s3?.cut()]);
+    await expectReadyAnswers503('postgres');
+    await service.stop();
+    await Promise.all([postgres.mend(), s3?.mend()]);
+    await service.launch();
+    const more = { min_visibility_token: answer.max_visibility_token, consistency_timeout_ms: BACK_MS };
+    expect(await tenant.reader.at(service.url).rows(SQL, more)).toEqual([[written]]);
+  });
+});
