@@ -124,7 +124,7 @@ export class GroupCommitter {
       const stale = new Set(open.filter(({ request }) => request.catalogEpoch < newest));
       if (stale.size === 0) return open;
       const renewed = await Promise.all(
-        open.map((pending) => (stale.has(pending) ? revalidate(pending, newest) : pending)),
+        open.map((pending) => (stale.has(pending) ? revalidate(pending, newest) : Promise.resolve(pending))),
       );
       open = renewed.filter((pending) => pending !== undefined);
     }
