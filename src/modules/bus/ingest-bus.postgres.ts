@@ -8,6 +8,7 @@ import { GroupCommit } from './group-commit.js';
 import type {
   Backlog,
   Claim,
+  ClaimedBatch,
   ClaimLimits,
   IngestAck,
   IngestBus,
@@ -33,6 +34,8 @@ import { storedKey } from './stored-key.js';
 
 /** Batches of one claim at most; more only make the lists long. */
 const MAX_BATCHES = 2_000;
+
+const UNREADABLE_DELAY_MS = 1_000;
 
 class HeadMoved extends Error {}
 
@@ -101,29 +104,23 @@ export class PostgresIngestBus implements IngestBus {
     const leased = await this.lease(tenantId, consumer, limits, leaseMs);
     if (leased === undefined) return undefined;
     const { row, headers } = leased;
-    const bodies = await this.transactions.pooled((pool) => readBodies(pool, headers));
-    return {
+    const claim = {
       claimId: row.claim_id,
       tenantId,
       consumer,
       attempt: row.attempt,
       baseToken: row.base_token,
       lastToken: row.last_token,
-      batches: headers.map((header) => {
-        const body = bodies.get(header.batch_id);
-        if (body === undefined) throw new Error(`batch ${header.batch_id} of tenant ${tenantId} has no body`);
-        return {
-          batchId: header.batch_id,
-          tableId: header.table_id,
-          schemaVersion: header.schema_version,
-          firstToken: header.first_token,
-          lastToken: header.last_token,
-          recordCount: header.record_count,
-          ingestedAt: header.ingested_at,
-          body,
-        };
-      }),
+      batches: [],
     };
+    try {
+      const bodies = await this.transactions.pooled((pool) => readBodies(pool, headers));
+      return { ...claim, batches: withBodies(tenantId, headers, bodies) };
+    } catch (error) {
+      // The caller has no claim to give back. Where this fails too, the lease ends by itself.
+      await this.nack(claim, UNREADABLE_DELAY_MS, 'the bodies could not be read').catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Takes the lease in a transaction of its own; again where the head moved before the lease was ours. */
@@ -179,4 +176,25 @@ export class PostgresIngestBus implements IngestBus {
     const current = await this.transactions.write((tx) => createNextLeaves(tx, className));
     await this.transactions.write((tx) => raiseGeneration(tx, className, current));
   }
+}
+
+function withBodies(
+  tenantId: string,
+  headers: readonly HeaderRow[],
+  bodies: ReadonlyMap<number, Buffer>,
+): ClaimedBatch[] {
+  return headers.map((header) => {
+    const body = bodies.get(header.batch_id);
+    if (body === undefined) throw new Error(`batch ${header.batch_id} of tenant ${tenantId} has no body`);
+    return {
+      batchId: header.batch_id,
+      tableId: header.table_id,
+      schemaVersion: header.schema_version,
+      firstToken: header.first_token,
+      lastToken: header.last_token,
+      recordCount: header.record_count,
+      ingestedAt: header.ingested_at,
+      body,
+    };
+  });
 }
