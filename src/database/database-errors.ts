@@ -17,10 +17,11 @@ export const SQLSTATE = {
 const UNAVAILABLE_CLASSES = ['08', '53', '57P'];
 const UNAVAILABLE_STATES = new Set<string>([
   SQLSTATE.lockNotAvailable,
-  // Cancelled by a timeout; idle in a transaction for too long; no such database.
+  // Cancelled by a timeout; idle in a transaction for too long; no such database; a standby, in a failover.
   '57014',
   '25P03',
   '3D000',
+  '25006',
 ]);
 const UNAVAILABLE_ERRNOS = new Set([
   'ECONNREFUSED',

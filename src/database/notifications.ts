@@ -23,7 +23,8 @@ export class Notifications implements OnApplicationShutdown {
   private outgoing = new Map<string, { channel: Channel; payload: string }>();
   private sending: Promise<void> | undefined;
   private client: pg.Client | undefined;
-  private opening = false;
+  /** One step after the other: a client runs one statement at a time. */
+  private listening: Promise<void> = Promise.resolve();
   private retry: NodeJS.Timeout | undefined;
   private closed = false;
 
@@ -37,7 +38,7 @@ export class Notifications implements OnApplicationShutdown {
   subscribe(channel: Channel, handler: Handler): () => void {
     const handlers = this.handlers.get(channel) ?? new Set();
     this.handlers.set(channel, handlers.add(handler));
-    void this.listen();
+    this.listenSoon();
     return () => handlers.delete(handler);
   }
 
@@ -53,7 +54,7 @@ export class Notifications implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     this.closed = true;
     clearTimeout(this.retry);
-    await this.sending;
+    await Promise.all([this.sending, this.listening]);
     await this.client?.end().catch(() => undefined);
   }
 
@@ -72,33 +73,36 @@ export class Notifications implements OnApplicationShutdown {
     }
   }
 
+  private listenSoon(): void {
+    this.listening = this.listening.then(() => this.listen());
+  }
+
+  /** Never rejects: a connection that fails is opened again. */
   private async listen(): Promise<void> {
     if (this.closed) return;
-    if (this.client !== undefined) {
-      await this.listenToAll(this.client).catch((error: unknown) => this.lost(this.client, error));
-      return;
-    }
-    if (this.opening) return;
-    this.opening = true;
-    const client = new pg.Client({
-      connectionString: this.databaseUrl,
-      application_name: 'tidemark listener',
-      keepAlive: true,
-      connectionTimeoutMillis: 3_000,
-    });
-    client.on('notification', ({ channel, payload }) => this.deliver(channel as Channel, payload ?? ''));
-    client.on('error', (error) => this.lost(client, error));
-    client.on('end', () => this.lost(client, undefined));
+    const client = this.client ?? this.newClient();
     try {
-      await client.connect();
+      if (this.client === undefined) await client.connect();
       this.client = client;
       await this.listenToAll(client);
     } catch (error) {
       this.lost(client, error);
-    } finally {
-      this.opening = false;
     }
-    if (this.closed) await client.end().catch(() => undefined);
+  }
+
+  private newClient(): pg.Client {
+    const client = new pg.Client({
+      connectionString: this.databaseUrl,
+      application_name: 'tidemark listener',
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      connectionTimeoutMillis: 3_000,
+      query_timeout: 5_000,
+    });
+    client.on('notification', ({ channel, payload }) => this.deliver(channel as Channel, payload ?? ''));
+    client.on('error', (error) => this.lost(client, error));
+    client.on('end', () => this.lost(client, undefined));
+    return client;
   }
 
   private async listenToAll(client: pg.Client): Promise<void> {
@@ -117,7 +121,7 @@ export class Notifications implements OnApplicationShutdown {
     client?.end().catch(() => undefined);
     this.retry = setTimeout(() => {
       this.retry = undefined;
-      void this.listen();
+      this.listenSoon();
     }, RECONNECT_MS);
   }
 }
