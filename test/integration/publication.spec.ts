@@ -24,7 +24,7 @@ async function publication(base: number, last: number, change: Partial<AppendPub
     publicationId: newPublicationId(),
     baseToken: base,
     lastToken: last,
-    tables: [{ tableId, maxVisibilityToken: last, fileIds: [fileId] }],
+    tables: [{ tableId, maxVisibilityToken: last, eventCount: 10, fileIds: [fileId] }],
     createdBy: 'test',
     fence: () => Promise.resolve(true),
     ...change,
@@ -75,6 +75,14 @@ describe('append', () => {
     const next = await publication(0, 10);
     const fileIds = next.tables[0]?.fileIds ?? [];
     await catalog.dataSource.query(`UPDATE data_file SET state = 'removed' WHERE file_id = ANY ($1)`, [fileIds]);
+    await expect(append(next)).rejects.toBeInstanceOf(PublicationRefused);
+    expect((await latest()).maxVisibilityToken).toBe(0);
+  });
+
+  it('is refused where a table of the range has events and no file', async () => {
+    const next = await publication(0, 10, {
+      tables: [{ tableId, maxVisibilityToken: 10, eventCount: 1, fileIds: [] }],
+    });
     await expect(append(next)).rejects.toBeInstanceOf(PublicationRefused);
     expect((await latest()).maxVisibilityToken).toBe(0);
   });

@@ -31,6 +31,13 @@ describe('dueInMs', () => {
     expect(dueInMs({ ...backlog, oldestAgeMs: 5000 }, 0, slow, NOW, settings)).toBe(390);
   });
 
+  it('bears a clock that is set back or forward', () => {
+    const setBack = { lastEndedAt: NOW + 3_600_000, lastDurationMs: 100 };
+    expect(dueInMs(backlog, 11, setBack, NOW, settings)).toBe(200);
+    const setForward = { lastEndedAt: NOW, lastDurationMs: 3_600_000 };
+    expect(dueInMs(backlog, 11, setForward, NOW, settings)).toBe(300_000);
+  });
+
   it.each([
     ['rows', { pendingEvents: 100 }],
     ['bytes', { pendingBytes: 1000 }],

@@ -14,6 +14,8 @@ export interface TenantPace {
 
 const MIN_PAUSE_MS = 50;
 const PAUSE_FACTOR = 2;
+/** A commit that seems to take longer than half of this is more likely a step of the clock. */
+const MAX_PAUSE_MS = 5 * 60_000;
 
 /**
  * Whether a commit is due: someone waits for a token, the gathered rows or bytes reach the target file, or the delay
@@ -30,8 +32,13 @@ export function dueInMs(
   settings: CadenceSettings,
 ): number {
   if (backlog.pendingEvents >= settings.targetRows || backlog.pendingBytes >= settings.targetBytes) return 0;
-  const pauseMs = pace === undefined ? 0 : Math.max(MIN_PAUSE_MS, PAUSE_FACTOR * pace.lastDurationMs);
-  const pauseLeftMs = pace === undefined ? 0 : Math.max(0, pace.lastEndedAt + pauseMs - now);
+  const pauseMs =
+    pace === undefined
+      ? 0
+      : Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, PAUSE_FACTOR * pace.lastDurationMs));
+  // Never longer than the pause itself, also where the clock was set back since.
+  const pauseLeftMs =
+    pace === undefined ? 0 : Math.min(pauseMs, Math.max(0, pace.lastEndedAt + pauseMs - now));
   const waitedFor = flushToken > backlog.publishedToken;
   const delayLeftMs = waitedFor ? 0 : Math.max(0, settings.maxDelayMs - backlog.oldestAgeMs);
   return Math.max(pauseLeftMs, delayLeftMs);

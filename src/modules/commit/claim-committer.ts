@@ -71,14 +71,16 @@ export class ClaimCommitter {
     signal: AbortSignal,
   ): Promise<AppendedTable> {
     const { tenantId } = claim;
-    const current = (await this.schemas.currentVersions([table.tableId])).get(table.tableId);
-    if (current === undefined) throw new Error(`table ${table.tableId} of tenant ${tenantId} has no definition`);
+    const { tableId, maxVisibilityToken, recordCount } = table;
+    const current = (await this.schemas.currentVersions([tableId])).get(tableId);
+    // Dropped, which is for ever: its events are not worth a file, and could not hold the others up if they are faulty.
+    if (current === undefined) return { tableId, maxVisibilityToken, eventCount: recordCount, fileIds: [] };
     const written = await this.engine.writeParquet(
       {
         inputs: await Promise.all(
           table.bodies.map(async ({ path, schemaVersion }) => ({
             bodyFile: path,
-            columns: await this.schemas.at(table.tableId, schemaVersion),
+            columns: await this.schemas.at(tableId, schemaVersion),
           })),
         ),
         batches: table.batches.map((batch) => ({
@@ -86,14 +88,14 @@ export class ClaimCommitter {
           firstToken: batch.firstToken,
           ingestedAt: batch.ingestedAt.toISOString(),
         })),
-        columns: await this.schemas.at(table.tableId, current),
+        columns: await this.schemas.at(tableId, current),
         sortBy: [],
-        output: join(directory, `${table.tableId}.parquet`),
-        expectedRows: table.recordCount,
+        output: join(directory, `${tableId}.parquet`),
+        expectedRows: recordCount,
       },
       signal,
     );
-    const key = this.keys.dataFile({ tenantId, tableId: table.tableId, writer: claim.claimId });
+    const key = this.keys.dataFile({ tenantId, tableId, writer: claim.claimId });
     const [row] = await this.transactions.write((tx) =>
       this.dataFiles.insertPending(tx, [pendingFile(claim, table, current, key, written)]),
     );
@@ -101,7 +103,7 @@ export class ClaimCommitter {
     await failpoint('commit.pending_row');
     await this.store.putFile(key, written.path, { sha256: written.sha256, signal });
     await failpoint('commit.uploaded');
-    return { tableId: table.tableId, maxVisibilityToken: table.maxVisibilityToken, fileIds: [row.fileId] };
+    return { tableId, maxVisibilityToken, eventCount: recordCount, fileIds: [row.fileId] };
   }
 }
 

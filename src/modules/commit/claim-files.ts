@@ -20,7 +20,10 @@ export async function spreadBodies(claim: Claim, directory: string): Promise<Tab
     const bodies: TableBodies['bodies'][number][] = [];
     for (const [schemaVersion, ofVersion] of groupBy(batches, (batch) => batch.schemaVersion)) {
       const path = join(directory, `${tableId}-v${schemaVersion}.ndjson.zst`);
-      await writeAll(path, ofVersion.map((batch) => batch.body));
+      await writeAll(
+        path,
+        ofVersion.map((batch) => batch.body),
+      );
       bodies.push({ schemaVersion, path });
     }
     tables.push({
@@ -38,7 +41,11 @@ export async function spreadBodies(claim: Claim, directory: string): Promise<Tab
 async function writeAll(path: string, chunks: readonly Buffer[]): Promise<void> {
   const file = await open(path, 'w', 0o600);
   try {
-    await file.writev(chunks);
+    const { bytesWritten } = await file.writev(chunks);
+    // A full disk ends a write early, without an error. A torn body must not pass for faulty data.
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    if (bytesWritten !== bytes)
+      throw new Error(`${bytesWritten} of ${bytes} bytes could be written to the scratch folder`);
   } finally {
     await file.close();
   }

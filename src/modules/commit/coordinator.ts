@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { BackgroundLoop, CLOCK, LOGGER, type Clock, type Logger } from '../../kernel/index.js';
 import { settingsOf, type Settings } from '../../config/index.js';
 import { Notifications } from '../../database/index.js';
@@ -15,6 +20,15 @@ import { withLease } from './lease-keeper.js';
 const LOOK_EVERY_MS = 200;
 const MAX_BACKOFF_MS = 10_000;
 const MAX_NACK_DELAY_MS = 30_000;
+const MAX_CAUSE_CHARS = 500;
+/** So many quarterings leave one batch of any target. */
+const MAX_QUARTERINGS = 15;
+
+/** A tenant that could not be claimed: nothing in the bus holds it back, so this process does. */
+interface Setback {
+  readonly failures: number;
+  readonly until: number;
+}
 
 /**
  * The commit loop of one process: finds tenants whose commit is due, claims, commits, and gives back what failed.
@@ -25,6 +39,9 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
   private readonly consumer = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
   private readonly flushTokens = new Map<string, number>();
   private readonly paces = new Map<string, TenantPace>();
+  private readonly setbacks = new Map<string, Setback>();
+  /** How often a tenant's share of the target was quartered: once for each failure after the first, back with each success. */
+  private readonly quarterings = new Map<string, number>();
   private readonly loop: BackgroundLoop;
   private timer: NodeJS.Timeout | undefined;
 
@@ -63,8 +80,8 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
 
   /** Aborts the commits under way; their claims are given back at once. */
   async beforeApplicationShutdown(): Promise<void> {
-    clearTimeout(this.timer);
     await this.loop.stop();
+    clearTimeout(this.timer);
   }
 
   /** Someone waits for the token: the next commit of the tenant does not wait for its delay. */
@@ -91,7 +108,11 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
   private dueInMs(backlog: Backlog): number {
     const flushToken = this.flushTokens.get(backlog.tenantId) ?? 0;
     if (flushToken <= backlog.publishedToken) this.flushTokens.delete(backlog.tenantId);
-    return dueInMs(backlog, flushToken, this.paces.get(backlog.tenantId), this.clock.now(), this.settings);
+    const now = this.clock.now();
+    const setback = this.setbacks.get(backlog.tenantId);
+    const heldBackMs = setback === undefined ? 0 : setback.until - now;
+    if (heldBackMs > 0) return Math.min(heldBackMs, MAX_NACK_DELAY_MS);
+    return dueInMs(backlog, flushToken, this.paces.get(backlog.tenantId), now, this.settings);
   }
 
   private wakeIn(ms: number): void {
@@ -99,23 +120,53 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
     this.timer = setTimeout(() => this.loop.wake(), ms);
   }
 
+  /** Never rejects: what fails is one tenant's and must not keep the others of the turn from their commits. */
   private async commitTenant(tenantId: string, signal: AbortSignal): Promise<void> {
     const startedAt = this.clock.now();
-    const limits = { maxRows: this.settings.targetRows, maxBytes: this.settings.targetBytes };
-    const claim = await this.bus.claim(tenantId, this.consumer, limits, this.settings.leaseMs);
+    const claim = await this.claim(tenantId);
     if (claim === undefined) return;
     const { bus, clock, logger } = this;
     try {
       const keeper = { bus, clock, logger, leaseMs: this.settings.leaseMs };
       const snapshotId = await withLease(claim, keeper, signal, (held) => this.committer.commit(claim, held));
       const durationMs = clock.now() - startedAt;
+      this.quarter(tenantId, -1);
       this.paces.set(tenantId, { lastEndedAt: clock.now(), lastDurationMs: durationMs });
       this.metrics.committed(claim, durationMs);
       logger.debug({ tenantId, snapshotId, watermark: claim.lastToken, durationMs }, 'published');
-      await bus.ack(claim);
     } catch (error) {
       await this.giveBack(claim, error, signal);
+      return;
     }
+    try {
+      await bus.ack(claim);
+    } catch (error) {
+      logger.warn({ err: error, tenantId, claimId: claim.claimId }, 'a published claim could not be acked');
+    }
+  }
+
+  private async claim(tenantId: string): Promise<Claim | undefined> {
+    const share = 4 ** (this.quarterings.get(tenantId) ?? 0);
+    const limits = { maxRows: this.settings.targetRows / share, maxBytes: this.settings.targetBytes / share };
+    try {
+      const claim = await this.bus.claim(tenantId, this.consumer, limits, this.settings.leaseMs);
+      this.setbacks.delete(tenantId);
+      return claim;
+    } catch (error) {
+      const failures = (this.setbacks.get(tenantId)?.failures ?? 0) + 1;
+      const pauseMs = backoffMs(failures);
+      this.setbacks.set(tenantId, { failures, until: this.clock.now() + pauseMs });
+      this.logger.error({ err: error, tenantId, failures, pauseMs }, 'a tenant could not be claimed');
+      this.metrics.failed();
+      return undefined;
+    }
+  }
+
+  /** A range that was too much for the engine gets through in smaller parts. */
+  private quarter(tenantId: string, change: 1 | -1): void {
+    const times = Math.min(MAX_QUARTERINGS, (this.quarterings.get(tenantId) ?? 0) + change);
+    if (times > 0) this.quarterings.set(tenantId, times);
+    else this.quarterings.delete(tenantId);
   }
 
   private async giveBack(claim: Claim, error: unknown, signal: AbortSignal): Promise<void> {
@@ -123,15 +174,30 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
     if (error instanceof PublicationRefused) {
       this.logger.warn({ tenantId, claimId, attempt, reason: error.message }, 'a publication was refused');
     } else if (!signal.aborted) {
-      this.logger.error({ err: error, tenantId, claimId, attempt }, 'a commit failed and will be tried again');
+      this.logger.error(
+        { err: error, tenantId, claimId, attempt },
+        'a commit failed and will be tried again',
+      );
       this.metrics.failed();
+      if (attempt > 1) this.quarter(tenantId, 1);
     }
-    const delayMs = signal.aborted ? 0 : Math.min(MAX_NACK_DELAY_MS, 200 * 2 ** Math.min(attempt, 10));
-    const cause = error instanceof Error ? error.message : String(error);
     try {
-      await this.bus.nack(claim, delayMs, cause);
+      await this.bus.nack(claim, signal.aborted ? 0 : backoffMs(attempt), causeOf(error));
     } catch (nackError) {
-      this.logger.warn({ err: nackError, tenantId, claimId }, 'a claim could not be given back; its lease will end');
+      this.logger.warn(
+        { err: nackError, tenantId, claimId },
+        'a claim could not be given back; its lease will end',
+      );
     }
   }
+}
+
+function backoffMs(attempt: number): number {
+  return Math.min(MAX_NACK_DELAY_MS, 200 * 2 ** Math.min(attempt, 10));
+}
+
+/** For the claim's row: Postgres keeps no NUL, and a message may quote whole events. */
+function causeOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.slice(0, MAX_CAUSE_CHARS).replaceAll('\0', '');
 }

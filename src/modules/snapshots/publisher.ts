@@ -24,7 +24,9 @@ export interface AppendedTable {
   readonly tableId: number;
   /** Highest token of the table's events in the range. */
   readonly maxVisibilityToken: number;
-  /** Ids of the pending files that were written for it. */
+  /** How many events of the table are in the range. */
+  readonly eventCount: number;
+  /** Ids of the pending files that were written for it; none where it is dropped. */
   readonly fileIds: readonly number[];
 }
 
@@ -83,7 +85,10 @@ export class Publisher {
     const kept = publication.tables.filter(({ tableId }) => states.get(tableId)?.dropped === false);
     const dropped = publication.tables.filter((table) => !kept.includes(table));
 
-    const discarded = await discardPendingFiles(tx, dropped.flatMap((table) => table.fileIds));
+    const unwritten = kept.find((table) => table.eventCount > 0 && table.fileIds.length === 0);
+    if (unwritten !== undefined) throw new PublicationRefused(`nothing was written for table ${unwritten.tableId}`);
+    await discardPendingFiles(tx, dropped.flatMap((table) => table.fileIds));
+    const discarded = dropped.reduce((sum, table) => sum + table.eventCount, 0);
     const fileIds = kept.flatMap((table) => table.fileIds);
     const snapshot = await advanceHead(tx, head, {
       tenantId: publication.tenantId,

@@ -28,12 +28,13 @@ export class TableSchemas {
     return row.columns;
   }
 
-  /** The versions that new files of the given tables are written in, by table id. Dropped tables are in it too. */
+  /** The versions that new files of the given tables are written in, by table id. Dropped tables are absent. */
   async currentVersions(tableIds: readonly number[]): Promise<Map<number, number>> {
     const rows = await this.transactions.pooled((pool) =>
       query<{ table_id: number; schema_version: number }>(
         pool,
-        sql`SELECT table_id, schema_version FROM table_def WHERE table_id = ANY (${tableIds}::bigint[])`,
+        sql`SELECT table_id, schema_version FROM table_def
+            WHERE table_id = ANY (${tableIds}::bigint[]) AND dropped_snapshot_id IS NULL`,
       ),
     );
     return new Map(rows.map((row) => [row.table_id, row.schema_version]));

@@ -16,16 +16,14 @@ export async function readTableStates(tx: Tx, tableIds: readonly number[]): Prom
   );
 }
 
-/** Ends pending files of dropped tables. Locks data files by id. Answers their rows in all, the events discarded. */
-export async function discardPendingFiles(tx: Tx, fileIds: readonly number[]): Promise<number> {
-  const rows = await query<{ record_count: number }>(
+/** Ends pending files of dropped tables. Locks data files by id. */
+export async function discardPendingFiles(tx: Tx, fileIds: readonly number[]): Promise<void> {
+  await query(
     tx,
     sql`UPDATE data_file SET state = 'removed'
         WHERE state = 'pending' AND file_id IN (
-          SELECT file_id FROM data_file WHERE file_id = ANY (${fileIds}::bigint[]) ORDER BY file_id FOR UPDATE)
-        RETURNING record_count`,
+          SELECT file_id FROM data_file WHERE file_id = ANY (${fileIds}::bigint[]) ORDER BY file_id FOR UPDATE)`,
   );
-  return rows.reduce((sum, row) => sum + row.record_count, 0);
 }
 
 /**

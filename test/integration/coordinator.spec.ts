@@ -1,0 +1,292 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { armFailpoints, type FailpointName } from '../../src/kernel/index.js';
+import type { WriteEngine, WriteJob } from '../../src/modules/engine/index.js';
+import type { ObjectStore } from '../../src/modules/storage/index.js';
+import { busWith, openCommitStage, type CommitStage, type CoordinatorParts } from '../support/commit.js';
+import { until } from '../support/until.js';
+
+const TENANT = 'acme';
+
+let stage: CommitStage;
+let orders: number;
+
+beforeEach(async () => {
+  stage = await openCommitStage();
+  await stage.createTenant(TENANT);
+  orders = await stage.createTable(TENANT, 'orders');
+});
+afterEach(async () => {
+  armFailpoints([]);
+  await stage.close();
+});
+
+const never = new AbortController().signal;
+const turn = (parts?: CoordinatorParts) => stage.coordinator(parts).runOnce(never);
+const again = async () => {
+  await stage.endPauses();
+  await turn();
+};
+/** An object store that is `stage.store` but for its puts. */
+const storeWith = (putFile: ObjectStore['putFile']): ObjectStore =>
+  Object.assign(Object.create(stage.store) as ObjectStore, { putFile });
+const engineWith = (before: (job: WriteJob) => void | Promise<void>): WriteEngine => ({
+  writeParquet: async (job, signal) => {
+    await before(job);
+    return stage.engine.writeParquet(job, signal);
+  },
+});
+const scratchFolders = () => readdir(join(stage.scratch, 'commit')).catch(() => []);
+
+describe('a turn of the coordinator', () => {
+  it('publishes what was acknowledged, of all tables at once, and leaves no scratch behind', async () => {
+    const visits = await stage.createTable(TENANT, 'visits');
+    await stage.append(TENANT, orders, 'a', 'b');
+    await stage.append(TENANT, visits, 'x');
+    const last = await stage.append(TENANT, orders, 'c');
+    expect(await turn()).toBe(true);
+    expect(await stage.watermark(TENANT)).toBe(last);
+    expect(await stage.ids(orders)).toEqual(['a', 'b', 'c']);
+    expect(await stage.ids(visits)).toEqual(['x']);
+    expect(await stage.openClaim(TENANT)).toBeUndefined();
+    expect(await scratchFolders()).toEqual([]);
+    expect(await turn()).toBe(false);
+  });
+
+  it('publishes what a disabled tenant had written', async () => {
+    const last = await stage.append(TENANT, orders, 'a');
+    await stage.dataSource.query(`UPDATE tenant SET status = 'disabled'`);
+    await turn();
+    expect(await stage.watermark(TENANT)).toBe(last);
+  });
+
+  it('gives the claim back when the object store fails, and publishes once when it is back', async () => {
+    const last = await stage.append(TENANT, orders, 'a');
+    await turn({ store: storeWith(() => Promise.reject(new Error('the store is away'))) });
+    expect(await stage.watermark(TENANT)).toBe(0);
+    expect(await stage.openClaim(TENANT)).toMatchObject({
+      state: 'waiting',
+      attempt: 1,
+      last_error: 'the store is away',
+    });
+    expect(await turn()).toBe(false);
+    await again();
+    expect(await stage.watermark(TENANT)).toBe(last);
+    expect(await stage.ids(orders)).toEqual(['a']);
+  });
+
+  it('bears the end of its engine child', async () => {
+    const last = await stage.append(TENANT, orders, 'a');
+    const dying: WriteEngine = {
+      writeParquet: (job, signal) => {
+        const written = stage.engine.writeParquet(job, signal);
+        const kill = () => {
+          for (const pid of (stage.engine as WriteEngine & { childPids(): number[] }).childPids())
+            process.kill(pid, 'SIGKILL');
+        };
+        return Promise.resolve()
+          .then(kill)
+          .then(() => written);
+      },
+    };
+    await turn();
+    await stage.append(TENANT, orders, 'b');
+    await turn({ engine: dying });
+    expect(await stage.openClaim(TENANT)).toMatchObject({ state: 'waiting' });
+    await again();
+    expect(await stage.watermark(TENANT)).toBe(last + 1);
+    expect(await stage.ids(orders)).toEqual(['a', 'b']);
+  });
+
+  it.each<FailpointName>(['commit.claimed', 'commit.pending_row', 'commit.uploaded', 'commit.published'])(
+    'loses nothing and shows nothing twice after an error at %s',
+    async (name) => {
+      const last = await stage.append(TENANT, orders, 'a', 'b');
+      armFailpoints([{ name, action: 'error', count: 1 }]);
+      await turn();
+      await again();
+      expect(await stage.watermark(TENANT)).toBe(last);
+      expect(await stage.ids(orders)).toEqual(['a', 'b']);
+      expect(await stage.openClaim(TENANT)).toBeUndefined();
+    },
+  );
+
+  it('drops its work when the lease was lost, and the other one publishes', async () => {
+    const last = await stage.append(TENANT, orders, 'a');
+    const slow = engineWith(async () => {
+      await stage.dataSource.query(
+        `UPDATE ingest_claim_batch SET lease_until = clock_timestamp() - interval '1 s'`,
+      );
+      await turn();
+    });
+    await turn({ engine: slow });
+    expect(await stage.watermark(TENANT)).toBe(last);
+    expect(await stage.ids(orders)).toEqual(['a']);
+    expect(await stage.openClaim(TENANT)).toBeUndefined();
+  });
+
+  it('ends the work early when it learns that the lease was lost', async () => {
+    await stage.append(TENANT, orders, 'a');
+    let reason: unknown;
+    const stuck: WriteEngine = {
+      writeParquet: (_job, signal) =>
+        new Promise((_resolve, reject) => {
+          signal?.addEventListener('abort', () => {
+            reason = signal.reason;
+            reject(signal.reason as Error);
+          });
+        }),
+    };
+    const lost = busWith(stage.bus, { extendLease: () => Promise.resolve(false) });
+    await turn({ engine: stuck, bus: lost, leaseMs: 300 });
+    expect(String(reason)).toContain('the lease was lost');
+  });
+
+  it('publishes once where two look at the same tenants at the same time', async () => {
+    const tokens: number[] = [];
+    for (let n = 0; n < 6; n++) {
+      tokens.push(await stage.append(TENANT, orders, `${n}`));
+      await Promise.all([turn(), turn(), turn()]);
+    }
+    await turn();
+    expect(await stage.watermark(TENANT)).toBe(tokens.at(-1));
+    expect(await stage.ids(orders)).toEqual(['0', '1', '2', '3', '4', '5']);
+  });
+
+  it('gives the claim back when the publication is refused', async () => {
+    const last = await stage.append(TENANT, orders, 'a');
+    const refused = busWith(stage.bus, { fence: () => Promise.resolve(false) });
+    await turn({ bus: refused });
+    expect(await stage.watermark(TENANT)).toBe(0);
+    expect(await stage.openClaim(TENANT)).toMatchObject({
+      state: 'waiting',
+      last_error: 'the claim is no longer ours',
+    });
+    await again();
+    expect(await stage.watermark(TENANT)).toBe(last);
+  });
+
+  it('gives its claim back at once when it is stopped', async () => {
+    await stage.append(TENANT, orders, 'a');
+    const stop = new AbortController();
+    await stage.coordinator({ engine: engineWith(() => stop.abort()) }).runOnce(stop.signal);
+    expect(await stage.openClaim(TENANT)).toMatchObject({ state: 'waiting' });
+    // No pause: the next look finds it.
+    await turn();
+    expect(await stage.ids(orders)).toEqual(['a']);
+  });
+});
+
+describe('dropped tables', () => {
+  const summary = async () => {
+    const [row] = await stage.dataSource.query<{ summary: object }[]>(
+      `SELECT summary FROM snapshot ORDER BY snapshot_id DESC LIMIT 1`,
+    );
+    return row?.summary;
+  };
+
+  it('discards and counts the events of a table that was dropped before the commit', async () => {
+    const last = await stage.append(TENANT, orders, 'a', 'b');
+    await stage.tables.drop(TENANT, 'orders', 'test');
+    await turn();
+    expect(await stage.watermark(TENANT)).toBe(last);
+    expect(await stage.ids(orders)).toEqual([]);
+    expect(await summary()).toEqual({ added_files: 0, discarded_events: 2 });
+  });
+
+  it('discards and counts the events of a table that is dropped during the commit, and keeps the others', async () => {
+    const visits = await stage.createTable(TENANT, 'visits');
+    await stage.append(TENANT, orders, 'a', 'b');
+    const last = await stage.append(TENANT, visits, 'x');
+    let dropped = false;
+    const store = storeWith(async (...args) => {
+      if (!dropped) await stage.tables.drop(TENANT, 'orders', 'test');
+      dropped = true;
+      return stage.store.putFile(...args);
+    });
+    await turn({ store });
+    expect(await stage.watermark(TENANT)).toBe(last);
+    expect(await stage.ids(orders)).toEqual([]);
+    expect(await stage.ids(visits)).toEqual(['x']);
+    expect(await summary()).toEqual({ added_files: 1, discarded_events: 2 });
+  });
+
+  it('is not held up by events of a dropped table that cannot be written', async () => {
+    await stage.appendRaw(TENANT, orders, '{"id": this is not JSON}');
+    await turn();
+    expect(await stage.openClaim(TENANT)).toMatchObject({ state: 'waiting' });
+    await stage.tables.drop(TENANT, 'orders', 'test');
+    const visits = await stage.createTable(TENANT, 'visits');
+    const last = await stage.append(TENANT, visits, 'x');
+    await again();
+    expect(await stage.watermark(TENANT)).toBe(last);
+    expect(await stage.ids(visits)).toEqual(['x']);
+  });
+});
+
+describe('a tenant that fails', () => {
+  /** A tenant after `acme` in the order of the looks, with an event. */
+  const withOther = async () => {
+    await stage.createTenant('other');
+    const table = await stage.createTable('other', 'orders');
+    return stage.append('other', table, 'z');
+  };
+
+  it('does not keep the others from being committed when it cannot be claimed', async () => {
+    await stage.append(TENANT, orders, 'a');
+    await stage.append(TENANT, orders, 'b');
+    // A hole, which a claim must refuse.
+    await stage.dataSource.query(`DELETE FROM ingest_batch WHERE first_token = 1`);
+    const last = await withOther();
+    const coordinator = stage.coordinator();
+    await coordinator.runOnce(never).catch(() => undefined);
+    await coordinator.runOnce(never).catch(() => undefined);
+    expect(await stage.watermark('other')).toBe(last);
+    expect(await stage.watermark(TENANT)).toBe(0);
+  });
+
+  it('is not looked at again at once', async () => {
+    await stage.append(TENANT, orders, 'a');
+    let claims = 0;
+    const bus = busWith(stage.bus, {
+      claim: () => {
+        claims += 1;
+        return Promise.reject(new Error('cannot be claimed'));
+      },
+    });
+    const coordinator = stage.coordinator({ bus });
+    await coordinator.runOnce(never).catch(() => undefined);
+    expect(await coordinator.runOnce(never).catch(() => true)).toBe(false);
+    expect(claims).toBe(1);
+  });
+
+  it('loses no lease when its bodies cannot be read', async () => {
+    await stage.append(TENANT, orders, 'a');
+    await stage.dataSource.query(`DELETE FROM ingest_body`);
+    await turn().catch(() => undefined);
+    expect(await stage.openClaim(TENANT)).toMatchObject({ state: 'waiting' });
+  });
+
+  it('is tried with less at a time, so that a range which is too much for the engine gets through', async () => {
+    let last = 0;
+    for (let n = 0; n < 8; n++) last = await stage.append(TENANT, orders, `${n}`);
+    const weak = engineWith((job) => {
+      if ((job.expectedRows ?? 0) > 2) throw new Error('out of memory');
+    });
+    const coordinator = stage.coordinator({ engine: weak, targetRows: 8 });
+    await until('all of it to be published', 30_000, async () => {
+      await stage.endPauses();
+      await coordinator.runOnce(never);
+      return (await stage.watermark(TENANT)) === last;
+    });
+    expect(await stage.ids(orders)).toHaveLength(8);
+  });
+
+  it('is given back with a cause that Postgres can keep', async () => {
+    await stage.append(TENANT, orders, 'a');
+    await turn({ engine: engineWith(() => Promise.reject(new Error(`bad \0 byte ${'x'.repeat(100_000)}`))) });
+    const claim = await stage.openClaim(TENANT);
+    expect(claim).toMatchObject({ state: 'waiting' });
+    expect(claim?.last_error?.length).toBeLessThan(2000);
+  });
+});
