@@ -1,7 +1,16 @@
+import type { INestApplicationContext } from '@nestjs/common';
 import { processEnvironment, loadSettings, SettingsError, type Settings } from './config/index.js';
-import { EmbeddedError, ensureCredentials, startEmbedded, welcomeText, type Embedded } from './embedded/index.js';
+import {
+  EmbeddedError,
+  ensureCredentials,
+  startEmbedded,
+  welcomeText,
+  type Embedded,
+} from './embedded/index.js';
 import { createFirstTenant } from './first-tenant.js';
+import { Transactions } from './database/index.js';
 import { armFailpoints, createLogger, type Logger } from './kernel/index.js';
+import { endLeases } from './modules/bus/index.js';
 import { startService, type Service } from './service.js';
 
 const USAGE = `Usage: npm start
@@ -41,8 +50,9 @@ async function runUntilSignal(settings: Settings, logger: Logger): Promise<void>
     const complete = embedded?.settings ?? settings;
     warnOfLocalObjects(complete, embedded, logger);
     if (!stopping.aborted) {
-      service = await startService(complete, logger);
-      if (embedded !== undefined && complete.roles.includes('api')) await welcome(service, complete, embedded);
+      service = await startService(complete, logger, (app) => endLeasesOfTheDead(app, embedded));
+      if (embedded !== undefined && complete.roles.includes('api'))
+        await welcome(service, complete, embedded);
       else logger.info({ url: service.url }, 'Tidemark listens');
       await aborted(stopping);
       logger.info('stopping');
@@ -65,6 +75,14 @@ async function welcome(service: Service, settings: Settings, embedded: Embedded)
     settings.tenancy.platformKey ?? '',
   );
   process.stdout.write(welcomeText({ dataDir: settings.dataDir, credentials, notes: embedded.notes }));
+}
+
+/** The embedded Postgres is this process's alone, so a lease in it is of a process that was killed. */
+async function endLeasesOfTheDead(
+  app: INestApplicationContext,
+  embedded: Embedded | undefined,
+): Promise<void> {
+  if (embedded !== undefined) await app.get(Transactions).pooled((pool) => endLeases(pool));
 }
 
 function warnOfLocalObjects(settings: Settings, embedded: Embedded | undefined, logger: Logger): void {

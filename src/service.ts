@@ -15,8 +15,15 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-/** Starts the roles of the settings, whose database URL and keys must be filled in. Resolves when it listens. */
-export async function startService(settings: Settings, logger: Logger): Promise<Service> {
+/**
+ * Starts the roles of the settings, whose database URL and keys must be filled in. Resolves when it listens.
+ * `prepare` runs before the first loop does.
+ */
+export async function startService(
+  settings: Settings,
+  logger: Logger,
+  prepare: (app: NestFastifyApplication) => Promise<void> = () => Promise.resolve(),
+): Promise<Service> {
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.forRoles(settings, logger),
     createHttpAdapter(settings.http, logger),
@@ -24,6 +31,7 @@ export async function startService(settings: Settings, logger: Logger): Promise<
   );
   try {
     serveApiDocs(app);
+    await prepare(app);
     await app.listen(settings.http.port, settings.http.host);
   } catch (error) {
     await app.close().catch(() => undefined);

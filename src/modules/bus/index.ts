@@ -1,5 +1,6 @@
 export { BusModule } from './bus.module.js';
 export { IDEMPOTENCY_KEY_REUSED } from './bus.errors.js';
+export { endLeases } from './sql/end-leases.js';
 export {
   INGEST_BUS,
   WINDOW_CLASSES,
