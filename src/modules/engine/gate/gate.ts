@@ -1,5 +1,5 @@
 import { characterPosition, notAllowed, Refusal } from './refusal.js';
-import { CteScope } from './scope.js';
+import { CteScope, foldCase } from './scope.js';
 import { expressionRule, tableFunctionRule } from './expressions.js';
 import { modifierRule } from './modifiers.js';
 import { queryRule } from './queries.js';
@@ -55,7 +55,7 @@ export function checkTree(treeText: string, tables: readonly GateTable[]): Passe
     throw notAllowed('statement', 'exactly one statement is allowed');
   }
   const record: TreeRecord = {
-    known: new Map(tables.map(({ name }) => [name.toLowerCase(), name])),
+    known: new Map(tables.map(({ name }) => [foldCase(name), name])),
     tables: new Set(),
     parameters: new Set(),
     readsCatalog: false,

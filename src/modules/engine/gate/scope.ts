@@ -1,4 +1,7 @@
-/** Names of the common table expressions that are visible at a place, without regard to case. */
+/** The name as the engine compares it: without regard to the case of ASCII letters, and of no others. */
+export const foldCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+
+/** Names of the common table expressions that are visible at a place. */
 export class CteScope {
   private constructor(
     private readonly name: string | undefined,
@@ -8,11 +11,11 @@ export class CteScope {
   static readonly EMPTY = new CteScope(undefined, undefined);
 
   with(name: string): CteScope {
-    return new CteScope(name.toLowerCase(), this);
+    return new CteScope(foldCase(name), this);
   }
 
   has(name: string): boolean {
-    const wanted = name.toLowerCase();
+    const wanted = foldCase(name);
     return this.name === wanted || (this.outer?.has(wanted) ?? false);
   }
 }

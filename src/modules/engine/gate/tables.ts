@@ -1,5 +1,6 @@
 import { sample } from './queries.js';
 import { notAllowed, Refusal } from './refusal.js';
+import { foldCase } from './scope.js';
 import {
   alias,
   checkFields,
@@ -117,7 +118,7 @@ function resolve(node: Node, place: Place): void {
     throw notAllowed(full, `${full} is not allowed: name a table without catalog or schema`, place.offset);
   }
   if (place.scope.has(name)) return;
-  const known = place.record.known.get(name.toLowerCase());
+  const known = place.record.known.get(foldCase(name));
   if (known !== undefined) {
     place.record.tables.add(known);
     return;
