@@ -283,6 +283,11 @@ describe('limits', () => {
     expect(error.context).toEqual({ max_bytes: 50_000 });
   });
 
+  it('count the names and types of the columns', async () => {
+    const error = await failure(`SELECT 1 AS "${'x'.repeat(60_000)}"`, { maxBytes: 50_000 });
+    expect(error.code).toBe('QUERY_TOO_LARGE');
+  });
+
   it('stop at the deadline, also what does not heed an interrupt', async () => {
     const error = await failure(
       'SELECT count(*) FROM range(100000) a, range(1000000) b WHERE hash(a.range + b.range) = 1',
@@ -325,6 +330,12 @@ describe('failures', () => {
     expect((await failure("SELECT 'é', nothing FROM events", { tables: [events] })).context).toEqual({
       position: 13,
     });
+  });
+
+  it('have a short message, whatever the statement puts into it', async () => {
+    const error = await failure("SELECT error(repeat('é', 5000000))");
+    expect(error.code).toBe('SQL_INVALID');
+    expect(error.message.length).toBeLessThan(5000);
   });
 
   it('of a file do not show its path', async () => {

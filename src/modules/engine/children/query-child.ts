@@ -59,6 +59,7 @@ class QueryWork implements ChildWork {
     const columns = result
       .columnNames()
       .map((name, index) => ({ name, type: typeName(result.columnType(index)) }));
+    stream.count(Buffer.byteLength(JSON.stringify(columns), 'utf8'));
     const truncated = await this.send(result, job.rowLimit, stream);
     await stream.flush();
     return { columns, frames: stream.frames, truncated };

@@ -14,7 +14,7 @@ export class RowWriter {
     this.socket.unref();
   }
 
-  /** A stream of one answer; rows beyond `maxBytes` are a fault. */
+  /** A stream of one answer; what goes beyond `maxBytes` is a fault. */
   open(requestId: number, maxBytes: number): RowStream {
     return new RowStream(this.socket, requestId, maxBytes);
   }
@@ -35,13 +35,18 @@ export class RowStream {
   async add(row: ResultValue[]): Promise<void> {
     const text = JSON.stringify(row);
     const size = Buffer.byteLength(text, 'utf8') + 1;
-    this.bytes += size;
-    if (this.bytes > this.maxBytes) {
-      throw new FaultError({ kind: 'too_large', message: `the answer has more than ${this.maxBytes} bytes` });
-    }
+    this.count(size);
     this.pending.push(text);
     this.pendingBytes += size;
     if (this.pendingBytes >= FRAME_TARGET_BYTES) await this.flush();
+  }
+
+  /** Counts what is part of the answer without being a row. */
+  count(bytes: number): void {
+    this.bytes += bytes;
+    if (this.bytes > this.maxBytes) {
+      throw new FaultError({ kind: 'too_large', message: `the answer has more than ${this.maxBytes} bytes` });
+    }
   }
 
   async flush(): Promise<void> {

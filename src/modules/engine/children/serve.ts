@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { faultOf } from './duckdb-faults.js';
-import { type ChildSetup, type ChildUser, FaultError, type FromChild, type ToChild } from './protocol.js';
+import {
+  type ChildSetup,
+  type ChildUser,
+  type Fault,
+  FaultError,
+  type FromChild,
+  type ToChild,
+} from './protocol.js';
 
 /** What a kind of child does. One request at a time. */
 export interface ChildWork {
@@ -31,6 +38,9 @@ export async function serve(open: (setup: ChildSetup) => Promise<ChildWork>): Pr
   send({ kind: 'ready', addressSpaceBytes: addressSpaceBytes(), limited: isLimited() });
 }
 
+/** A statement can make DuckDB's message as long as it likes. */
+const MAX_MESSAGE = 2000;
+
 /** For good: after this the child cannot read what is the service's alone. Its own code is loaded by now. */
 function become({ uid, gid }: ChildUser): void {
   process.setgroups?.([]);
@@ -45,8 +55,13 @@ async function answer(work: ChildWork, id: number, body: unknown): Promise<FromC
     return { kind: 'answer', id, body: value, addressSpaceBytes: addressSpaceBytes() };
   } catch (error) {
     const fault = error instanceof FaultError ? error.fault : faultOf(error);
-    return { kind: 'fault', id, fault, addressSpaceBytes: addressSpaceBytes() };
+    return { kind: 'fault', id, fault: shortened(fault), addressSpaceBytes: addressSpaceBytes() };
   }
+}
+
+function shortened(fault: Fault): Fault {
+  if (fault.message.length <= MAX_MESSAGE) return fault;
+  return { ...fault, message: `${fault.message.slice(0, MAX_MESSAGE).toWellFormed()}…` };
 }
 
 function send(message: FromChild): void {
