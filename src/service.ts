@@ -5,6 +5,7 @@ import type { Settings } from './config/index.js';
 import { createHttpAdapter, Draining, serveApiDocs } from './http/index.js';
 import type { Logger } from './kernel/index.js';
 import { nestLogger } from './nest-logger.js';
+import { takeScratchFolder } from './scratch-folder.js';
 
 /** A service that listens. */
 export interface Service {
@@ -20,10 +21,11 @@ export interface Service {
  * `prepare` runs before the first loop does.
  */
 export async function startService(
-  settings: Settings,
+  given: Settings,
   logger: Logger,
   prepare: (app: NestFastifyApplication) => Promise<void> = () => Promise.resolve(),
 ): Promise<Service> {
+  const { settings, remove: removeScratch } = await takeScratchFolder(given);
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.forRoles(settings, logger),
     createHttpAdapter(settings.http, logger),
@@ -40,7 +42,10 @@ export async function startService(
   return {
     app,
     url: await app.getUrl(),
-    stop: () => stopWithin(app, settings.shutdownGraceMs),
+    stop: async () => {
+      await stopWithin(app, settings.shutdownGraceMs);
+      await removeScratch();
+    },
   };
 }
 
