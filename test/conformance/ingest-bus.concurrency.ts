@@ -116,10 +116,12 @@ export function describeConcurrency({ backend }: SuiteContext): void {
       const reader = await backend().open();
       const WRITERS = 12;
       const REQUESTS = 25;
+      const LOOKS = 10;
       let acknowledged = 0;
       let writing = WRITERS;
+      let looks = 0;
       const writers = Array.from({ length: WRITERS }, async (_, w) => {
-        for (let n = 0; n < REQUESTS; n++) {
+        for (let n = 0; n < REQUESTS || looks < LOOKS; n++) {
           const records = Array.from({ length: 1 + ((w + n) % 4) }, (_unused, r) => ({ key: `${w}-${n}-${r}` }));
           const ack = await on(w).append(request({ tableId: tableId + (n % 2) * 1_000_000, records }));
           acknowledged = Math.max(acknowledged, ack.maxVisibilityToken);
@@ -127,7 +129,6 @@ export function describeConcurrency({ backend }: SuiteContext): void {
         writing -= 1;
       });
       let seen: number[] = [];
-      let looks = 0;
       const look = async (): Promise<void> => {
         const least = Math.max(acknowledged, await backend().clockOf(tenantId));
         // A lease that is over at once and a head that stays: each claim shows all there is.
@@ -142,7 +143,6 @@ export function describeConcurrency({ backend }: SuiteContext): void {
       while (writing > 0) await look();
       await Promise.all(writers);
       await look();
-      expect(looks).toBeGreaterThan(3);
       expect(seen.length).toBe(await backend().clockOf(tenantId));
     });
   });

@@ -3,10 +3,16 @@ import { AppError, NOT_FOUND } from '../../src/kernel/index.js';
 import { applyMigrations, query, sql, Transactions } from '../../src/database/index.js';
 import type { Claim, IngestBus } from '../../src/modules/bus/index.js';
 import { raiseGeneration } from '../../src/modules/bus/sql/rotate.js';
+import { storedKey } from '../../src/modules/bus/stored-key.js';
 import { openPostgresBackend, type PostgresBackend } from '../support/bus-postgres.js';
 import { drain, newTableId, requestOf, type RequestSketch } from '../support/bus-requests.js';
 
 const ANY = { maxRows: 1_000_000, maxBytes: 1 << 30 };
+
+interface StoredKey {
+  readonly key: string;
+  readonly stored: string;
+}
 
 /** Races of the Postgres adapter that are brought about by holding a lock until the other side waits. */
 describe('IngestBus: Postgres: races', () => {
@@ -102,6 +108,25 @@ describe('IngestBus: Postgres: races', () => {
     await holder.query('COMMIT');
     expect(await first).toMatchObject({ acceptedCount: 2, maxVisibilityToken: 2 });
     expect(await second).toEqual({ acceptedCount: 1, duplicateCount: 1, maxVisibilityToken: 4 });
+  });
+
+  it('locks keys in the order of the stored keys, so that two processes cannot lock each other out', async () => {
+    const [low, high] = ['a', 'b']
+      .map((key) => ({ key, stored: storedKey(tableId, 'record', key) }))
+      .toSorted((a, b) => (a.stored < b.stored ? -1 : 1)) as [StoredKey, StoredKey];
+    const insert = ({ stored }: StoredKey) =>
+      holder.query(
+        `INSERT INTO ingest_event SELECT 0, $1, 0, 1, number, $2, $2, 'r', 'i', class
+         FROM ingest_generation WHERE class = '24h'`,
+        [tableId, stored],
+      );
+    await holder.query('BEGIN');
+    await insert(low);
+    const waits = bus.append(request({ records: [{ key: high.key }, { key: low.key }] }));
+    await waiting(1);
+    await insert(high);
+    await holder.query('ROLLBACK');
+    expect(await waits).toMatchObject({ acceptedCount: 2 });
   });
 
   it('keeps nothing of a request whose table is dropped while it waits for the clock', async () => {
