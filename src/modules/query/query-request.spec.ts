@@ -43,7 +43,16 @@ describe('snapshotSelector', () => {
 
 describe('queryParameters', () => {
   it('takes bare and typed values by position and by name', () => {
-    const values = ['a', 1, 1.5, true, null, 1e300, { type: 'decimal(4,2)', value: '1.00' }];
+    const values = [
+      'a',
+      1,
+      1.5,
+      true,
+      null,
+      1e300,
+      { type: 'decimal(4,2)', value: '1.00' },
+      { type: 'double', value: 2 ** 53 },
+    ];
     expect(queryParameters(values)).toEqual(values);
     expect(queryParameters({ a: 1, b: { type: 'list<long>', value: [1] } })).toEqual({
       a: 1,
@@ -61,6 +70,12 @@ describe('queryParameters', () => {
     ['$.params.a.more', { a: { type: 'long', value: 1, more: 2 } }],
     ['$.params.a.type', { a: {} }],
     ['$.params', Array.from({ length: 1001 }, () => 1)],
+    ['$.params[0].type', [{ type: `${'list<'.repeat(100_000)}int${'>'.repeat(100_000)}`, value: 1 }]],
+    ['$.params[0]', [Infinity]],
+    ['$.params[0].value', [{ type: 'double', value: -Infinity }]],
+    ['$.params[0].value[1]', [{ type: 'list<double>', value: [1, Infinity] }]],
+    ['$.params.a.value', { a: { type: 'long', value: 2 ** 53 } }],
+    ['$.params.a.value.b[0]', { a: { type: 'json', value: { b: [2 ** 53] } } }],
   ])('names %s', (path, params) => {
     expect(pathOf(() => queryParameters(params))).toBe(path);
   });

@@ -56,7 +56,27 @@ function parameter(value: unknown, path: (string | number)[]): QueryParameter {
     throw invalid([...path, 'type'], 'must be a type of a column, or list<…> of one');
   }
   if (inner === undefined) throw invalid([...path, 'value'], 'is required');
+  checkNumbers(inner, [...path, 'value'], /\b(?:float|double)\b/.test(type));
   return { type, value: inner };
+}
+
+/** Holds every number inside of a typed value against the same rules; `rounded` where its type may round. */
+function checkNumbers(value: unknown, path: (string | number)[], rounded: boolean): void {
+  if (typeof value === 'number') {
+    if (rounded) finite(value, path);
+    else exactNumber(value, path);
+  }
+  if (typeof value !== 'object' || value === null) return;
+  const entries: [string | number, unknown][] = Array.isArray(value)
+    ? value.map((item: unknown, index) => [index, item])
+    : Object.entries(value);
+  for (const [key, item] of entries) checkNumbers(item, [...path, key], rounded);
+}
+
+/** JSON has no infinity, but its readers make one of `1e999`. */
+function finite(value: number, path: (string | number)[]): number {
+  if (!Number.isFinite(value)) throw invalid(path, 'is beyond the range of a double');
+  return value;
 }
 
 /** JSON readers round long numbers without a word: those are asked for as text. */
@@ -67,7 +87,7 @@ function exactNumber(value: number, path: (string | number)[]): number {
       'is beyond 2^53: send { "type": "long", "value": "digits" } or { "type": "double", "value": … }',
     );
   }
-  return value;
+  return finite(value, path);
 }
 
 function instant(text: string): Date {
