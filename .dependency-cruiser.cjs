@@ -13,7 +13,18 @@ const MAY_IMPORT = {
   ...Object.fromEntries(
     FEATURES.map((name) => [name, ['tables', 'snapshots', 'tenancy', 'storage', 'bus', 'engine']]),
   ),
-  operations: ['ingest', 'commit', 'query', 'maintenance', 'tables', 'snapshots', 'tenancy', 'storage', 'bus', 'engine'],
+  operations: [
+    'ingest',
+    'commit',
+    'query',
+    'maintenance',
+    'tables',
+    'snapshots',
+    'tenancy',
+    'storage',
+    'bus',
+    'engine',
+  ],
 };
 
 const moduleRules = Object.entries(MAY_IMPORT).map(([name, allowed]) => ({
@@ -47,7 +58,12 @@ module.exports = {
       from: { path: `^src/(${BASE.join('|')})/` },
       to: { path: '^src/modules/' },
     },
-    { name: 'kernel-is-the-bottom', severity: 'error', from: { path: '^src/kernel/' }, to: { path: '^src/(?!kernel/)' } },
+    {
+      name: 'kernel-is-the-bottom',
+      severity: 'error',
+      from: { path: '^src/kernel/' },
+      to: { path: '^src/(?!kernel/)' },
+    },
     {
       name: 'config-knows-the-kernel',
       severity: 'error',
@@ -58,7 +74,10 @@ module.exports = {
       name: 'adapters-are-named-by-their-module',
       severity: 'error',
       comment: 'an adapter (port.adapter.ts) is imported by its *.module.ts and by adapters only',
-      from: { path: '^src/', pathNot: ['\\.module\\.ts$', '\\.(postgres|s3|filesystem|duckdb)\\.ts$', '\\.spec\\.ts$'] },
+      from: {
+        path: '^src/',
+        pathNot: ['\\.module\\.ts$', '\\.(postgres|s3|filesystem|duckdb)\\.ts$', '\\.spec\\.ts$'],
+      },
       to: { path: '\\.(postgres|s3|filesystem|duckdb)\\.ts$' },
     },
     {
@@ -78,6 +97,9 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default'],
+    },
   },
 };

@@ -95,14 +95,19 @@ async function measureBus(bus: IngestBus, requests: readonly IngestRequest[]): P
 }
 
 /** The same records by one COPY on one connection, into a table with a unique text key. Answers events a second. */
-async function measureCopy(client: pg.Client, requests: readonly IngestRequest[], kind: KeyKind): Promise<number> {
+async function measureCopy(
+  client: pg.Client,
+  requests: readonly IngestRequest[],
+  kind: KeyKind,
+): Promise<number> {
   const started = performance.now();
   await pipeline(
     Readable.from(
       requests.map(({ requestKey, records }) =>
         records
           .map(
-            ({ key, payload }, at) => `${key ?? coveredKey(requestKey ?? '', at)}\t${payload.replaceAll('\\', '\\\\')}\n`,
+            ({ key, payload }, at) =>
+              `${key ?? coveredKey(requestKey ?? '', at)}\t${payload.replaceAll('\\', '\\\\')}\n`,
           )
           .join(''),
       ),
@@ -141,7 +146,8 @@ async function preload(client: pg.Client, tableId: number, kind: KeyKind): Promi
   );
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 
 async function openDatabase(): Promise<string> {
   const admin = new pg.Client({ connectionString: options.url });

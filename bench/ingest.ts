@@ -20,7 +20,9 @@ const { values: options } = parseArgs({
 });
 
 if (options.help) {
-  console.log('ingest: acknowledged events/s over HTTP against raw COPY into a table with a unique key, in one run.');
+  console.log(
+    'ingest: acknowledged events/s over HTTP against raw COPY into a table with a unique key, in one run.',
+  );
   console.log('--events N (a variant)  --ledger N (rows before)  --batch N  --clients N');
   process.exit(0);
 }
@@ -48,7 +50,14 @@ try {
   printTable(
     `Ingest: ${EVENTS.toLocaleString('en')} events a row, batches of ${BATCH}, ${CLIENTS} clients, ` +
       `${Number(options.ledger).toLocaleString('en')} rows in the ledger before, one api and one coordinator`,
-    ['idempotency keys', 'acknowledged/s', 'of COPY', 'all visible after s', 'through to visible/s', 'api RSS MiB'],
+    [
+      'idempotency keys',
+      'acknowledged/s',
+      'of COPY',
+      'all visible after s',
+      'through to visible/s',
+      'api RSS MiB',
+    ],
     rows,
   );
 } finally {
@@ -80,7 +89,10 @@ async function rawCopy(databaseUrl: string): Promise<number> {
   await client.connect();
   await client.query('CREATE TABLE bench_copy (key text PRIMARY KEY, payload text NOT NULL)');
   const batches = Array.from({ length: EVENTS / BATCH }, (_, n) =>
-    Array.from({ length: BATCH }, (_unused, i) => `order-${n * BATCH + i}\t${JSON.stringify(payload(n * BATCH + i))}\n`).join(''),
+    Array.from(
+      { length: BATCH },
+      (_unused, i) => `order-${n * BATCH + i}\t${JSON.stringify(payload(n * BATCH + i))}\n`,
+    ).join(''),
   );
   const startedAt = performance.now();
   for (const batch of batches) {
@@ -95,8 +107,15 @@ async function rawCopy(databaseUrl: string): Promise<number> {
 
 async function ingest(target: Stack, kind: KeyKind) {
   const table = `orders_${kind}`;
-  await ok(target.call('POST', '/v1/tables', target.adminKey, { table_name: table, schema: { columns: EVENT_COLUMNS } }));
-  const bodies = Array.from({ length: EVENTS / BATCH }, (_, n) => Buffer.from(requestBody(n * BATCH, BATCH, kind)));
+  await ok(
+    target.call('POST', '/v1/tables', target.adminKey, {
+      table_name: table,
+      schema: { columns: EVENT_COLUMNS },
+    }),
+  );
+  const bodies = Array.from({ length: EVENTS / BATCH }, (_, n) =>
+    Buffer.from(requestBody(n * BATCH, BATCH, kind)),
+  );
   const client = new LoadClient(target.apiUrl, CLIENTS);
   let maxToken = 0;
   const seconds = await drive(bodies.length, CLIENTS, async (n) => {
@@ -107,7 +126,10 @@ async function ingest(target: Stack, kind: KeyKind) {
     };
     const response = await client.post(`/v1/ingest/${table}`, headers, bodies[n] ?? '');
     if (response.status !== 202) throw new Error(`${response.status} ${response.body}`);
-    maxToken = Math.max(maxToken, (JSON.parse(response.body) as { max_visibility_token: number }).max_visibility_token);
+    maxToken = Math.max(
+      maxToken,
+      (JSON.parse(response.body) as { max_visibility_token: number }).max_visibility_token,
+    );
   });
   await client.close();
   const apiMiB = residentMiB(target.api.pid ?? 0);
@@ -120,6 +142,11 @@ async function ingest(target: Stack, kind: KeyKind) {
     }),
   );
   const { rows } = (await answer.json()) as { rows: unknown[][] };
-  if (Number(rows[0]?.[0]) !== EVENTS) throw new Error(`${EVENTS} events were sent and ${String(rows[0]?.[0])} are visible`);
-  return { perSecond: EVENTS / seconds, visibleAfterSeconds: (performance.now() - loadEndedAt) / 1000, apiMiB };
+  if (Number(rows[0]?.[0]) !== EVENTS)
+    throw new Error(`${EVENTS} events were sent and ${String(rows[0]?.[0])} are visible`);
+  return {
+    perSecond: EVENTS / seconds,
+    visibleAfterSeconds: (performance.now() - loadEndedAt) / 1000,
+    apiMiB,
+  };
 }

@@ -21,7 +21,9 @@ const { values: options } = parseArgs({
 });
 
 if (options.help) {
-  console.log('memory: all processes of an idle embedded start, and the api process while events go in.  --events N');
+  console.log(
+    'memory: all processes of an idle embedded start, and the api process while events go in.  --events N',
+  );
 } else {
   await idleStart();
   await underLoad(Number(options.events));
@@ -43,7 +45,10 @@ async function idleStart(): Promise<void> {
   printTable(
     'An idle embedded start, after ten seconds',
     ['processes', 'count', 'PSS MiB'],
-    [...rows.map((row) => [row.name, String(row.count), row.mib]), ['all', String(rows.reduce((n, r) => n + r.count, 0)), total]],
+    [
+      ...rows.map((row) => [row.name, String(row.count), row.mib]),
+      ['all', String(rows.reduce((n, r) => n + r.count, 0)), total],
+    ],
   );
   child.kill('SIGTERM');
   await once(child, 'exit');
@@ -65,7 +70,10 @@ async function underLoad(events: number): Promise<void> {
   const stack = await startStack();
   try {
     await ok(
-      stack.call('POST', '/v1/tables', stack.adminKey, { table_name: 'orders', schema: { columns: EVENT_COLUMNS } }),
+      stack.call('POST', '/v1/tables', stack.adminKey, {
+        table_name: 'orders',
+        schema: { columns: EVENT_COLUMNS },
+      }),
     );
     const client = new LoadClient(stack.apiUrl, CLIENTS);
     const headers = { authorization: `Bearer ${stack.writerKey}`, 'content-type': 'application/json' };
@@ -74,7 +82,11 @@ async function underLoad(events: number): Promise<void> {
     for (let step = 0; step < STEPS; step++) {
       await drive(perStep, CLIENTS, async (n) => {
         const first = (step * perStep + n) * BATCH;
-        const response = await client.post('/v1/ingest/orders', headers, requestBody(first, BATCH, 'counting'));
+        const response = await client.post(
+          '/v1/ingest/orders',
+          headers,
+          requestBody(first, BATCH, 'counting'),
+        );
         if (response.status !== 202) throw new Error(`${response.status} ${response.body}`);
       });
       rows.push([((step + 1) * perStep * BATCH).toLocaleString('en'), residentMiB(stack.api.pid ?? 0)]);

@@ -18,7 +18,9 @@ const { values: options } = parseArgs({
 
 if (options['bare-server']) await serveBare();
 else if (options.help) {
-  console.log(`single-event: one event a request, ${CLIENTS} clients, against a bare Fastify with the same bodies.`);
+  console.log(
+    `single-event: one event a request, ${CLIENTS} clients, against a bare Fastify with the same bodies.`,
+  );
   console.log('--requests N (a row)');
 } else await compare(Number(options.requests));
 
@@ -37,7 +39,10 @@ async function compare(requests: number): Promise<void> {
   try {
     const [bareUrl] = (await once(bare, 'message')) as [string];
     await ok(
-      stack.call('POST', '/v1/tables', stack.adminKey, { table_name: 'orders', schema: { columns: EVENT_COLUMNS } }),
+      stack.call('POST', '/v1/tables', stack.adminKey, {
+        table_name: 'orders',
+        schema: { columns: EVENT_COLUMNS },
+      }),
     );
     await run(bareUrl, stack.writerKey, 'warm', requests / 10);
     await run(stack.apiUrl, stack.writerKey, 'warm', requests / 10);

@@ -19,15 +19,22 @@ const { values: options } = parseArgs({
 });
 
 if (options.help) {
-  console.log('write-to-answer: from the POST of one event to the answer of a query that names its token, on an idle');
-  console.log('service, against the sum of its floors: a commit, a Parquet file, a PUT, a query.   --rounds N');
+  console.log(
+    'write-to-answer: from the POST of one event to the answer of a query that names its token, on an idle',
+  );
+  console.log(
+    'service, against the sum of its floors: a commit, a Parquet file, a PUT, a query.   --rounds N',
+  );
 } else await compare(Number(options.rounds));
 
 async function compare(rounds: number): Promise<void> {
   const stack = await startStack();
   try {
     await ok(
-      stack.call('POST', '/v1/tables', stack.adminKey, { table_name: 'orders', schema: { columns: EVENT_COLUMNS } }),
+      stack.call('POST', '/v1/tables', stack.adminKey, {
+        table_name: 'orders',
+        schema: { columns: EVENT_COLUMNS },
+      }),
     );
     const floors = await openFloors(stack);
     const client = new LoadClient(stack.apiUrl, 2);

@@ -23,7 +23,9 @@ export class Snapshots1795000000003 implements MigrationInterface {
       )`);
     // One chain: a snapshot has at most one child, a tenant at most one root.
     await runner.query(`CREATE UNIQUE INDEX snapshot_parent ON snapshot (parent_snapshot_id)`);
-    await runner.query(`CREATE UNIQUE INDEX snapshot_root ON snapshot (tenant_id) WHERE parent_snapshot_id IS NULL`);
+    await runner.query(
+      `CREATE UNIQUE INDEX snapshot_root ON snapshot (tenant_id) WHERE parent_snapshot_id IS NULL`,
+    );
     await runner.query(`CREATE INDEX snapshot_tenant ON snapshot (tenant_id, snapshot_id)`);
     await runner.query(`CREATE INDEX snapshot_time ON snapshot (tenant_id, created_at)`);
     await runner.query(`

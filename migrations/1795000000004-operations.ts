@@ -69,8 +69,6 @@ export class Operations1795000000004 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query(
-      `DROP TABLE incident_audit, query_audit, gc_run, compaction_run, maintenance_run`,
-    );
+    await runner.query(`DROP TABLE incident_audit, query_audit, gc_run, compaction_run, maintenance_run`);
   }
 }

@@ -23,7 +23,11 @@ export class LoadClient {
 }
 
 /** Runs `work(n)` for n from 0 to count - 1, at most `clients` at once. Answers the seconds that it took. */
-export async function drive(count: number, clients: number, work: (n: number) => Promise<void>): Promise<number> {
+export async function drive(
+  count: number,
+  clients: number,
+  work: (n: number) => Promise<void>,
+): Promise<number> {
   let next = 0;
   const startedAt = performance.now();
   await Promise.all(

@@ -21,7 +21,8 @@ export function processTree(root: number): { pid: number; command: string }[] {
     if (parent !== undefined) parents.set(Number(entry), Number(parent));
   }
   const tree = [root];
-  for (const pid of tree) tree.push(...[...parents].filter(([, parent]) => parent === pid).map(([child]) => child));
+  for (const pid of tree)
+    tree.push(...[...parents].filter(([, parent]) => parent === pid).map(([child]) => child));
   return tree.map((pid) => ({ pid, command: read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim() }));
 }
 

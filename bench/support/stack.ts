@@ -45,7 +45,10 @@ export async function startStack(environment: Record<string, string> = {}): Prom
   };
   try {
     const { cluster, home } = await startPostgres(folder);
-    stops.push(() => Promise.resolve(rmSync(home, { recursive: true, force: true })), () => cluster.stop());
+    stops.push(
+      () => Promise.resolve(rmSync(home, { recursive: true, force: true })),
+      () => cluster.stop(),
+    );
     const s3 = await startS3();
     stops.push(() => s3.stop());
     const base = {
@@ -68,12 +71,17 @@ export async function startStack(environment: Record<string, string> = {}): Prom
     const call = (method: string, path: string, key: string, body?: unknown) =>
       fetch(api.url + path, {
         method,
-        headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        headers: {
+          authorization: `Bearer ${key}`,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
     await ok(call('POST', '/v1/tenants', PLATFORM_KEY, { tenant_id: 'bench', name: 'Bench' }));
     const keyOf = async (roles: string[]) => {
-      const response = await ok(call('POST', '/v1/tenants/bench/keys', PLATFORM_KEY, { name: roles[0], roles }));
+      const response = await ok(
+        call('POST', '/v1/tenants/bench/keys', PLATFORM_KEY, { name: roles[0], roles }),
+      );
       return ((await response.json()) as { key: string }).key;
     };
     return {
@@ -116,7 +124,8 @@ async function startS3(): Promise<S3Server> {
     startMinio(): Promise<S3Server | undefined>;
   };
   const server = await support.startMinio();
-  if (server === undefined) throw new Error('the benchmark needs an S3 server: put a minio on the PATH, or install Go');
+  if (server === undefined)
+    throw new Error('the benchmark needs an S3 server: put a minio on the PATH, or install Go');
   return server;
 }
 
@@ -142,7 +151,8 @@ async function startRole(
     const response = await fetch(`${url}/v1/ready`).catch(() => undefined);
     if (response?.ok === true) return { child, url };
     if (child.exitCode !== null) throw new Error(`the service (${roles}) ended with ${child.exitCode}`);
-    if (Date.now() > deadline) throw new Error(`the service (${roles}) is not ready: ${await response?.text()}`);
+    if (Date.now() > deadline)
+      throw new Error(`the service (${roles}) is not ready: ${await response?.text()}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

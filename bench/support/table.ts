@@ -1,9 +1,17 @@
 /** Prints rows as one plain table; numbers are set to the right. */
-export function printTable(title: string, headers: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
+export function printTable(
+  title: string,
+  headers: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): void {
   const text = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? format(cell) : cell)));
-  const widths = headers.map((header, i) => Math.max(header.length, ...text.map((row) => row[i]?.length ?? 0)));
+  const widths = headers.map((header, i) =>
+    Math.max(header.length, ...text.map((row) => row[i]?.length ?? 0)),
+  );
   const line = (cells: readonly string[], right: readonly boolean[]) =>
-    cells.map((cell, i) => (right[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join('  ');
+    cells
+      .map((cell, i) => (right[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+      .join('  ');
   const right = headers.map((_, i) => rows.some((row) => typeof row[i] === 'number'));
   console.log(`\n${title}\n`);
   console.log(line(headers, right));

@@ -54,9 +54,7 @@ describe('loadSettings', () => {
 
   it('requires the keys with an external database, by role', () => {
     expect(problemsOf({ TIDEMARK_DATABASE_URL: external.TIDEMARK_DATABASE_URL })).toHaveLength(2);
-    expect(
-      problemsOf({ ...external, TIDEMARK_PLATFORM_KEY: '', TIDEMARK_ROLES: 'coordinator' }),
-    ).toEqual([]);
+    expect(problemsOf({ ...external, TIDEMARK_PLATFORM_KEY: '', TIDEMARK_ROLES: 'coordinator' })).toEqual([]);
     expect(problemsOf(external)).toEqual([]);
   });
 
@@ -80,7 +78,8 @@ describe('loadSettings', () => {
   });
 
   it('uses path style where an endpoint is set', () => {
-    const store = loadSettings({ TIDEMARK_S3_BUCKET: 'lake', TIDEMARK_S3_ENDPOINT: 'http://minio:9000' }).storage.store;
+    const store = loadSettings({ TIDEMARK_S3_BUCKET: 'lake', TIDEMARK_S3_ENDPOINT: 'http://minio:9000' })
+      .storage.store;
     expect(store).toMatchObject({ kind: 's3', bucket: 'lake', forcePathStyle: true });
   });
 });

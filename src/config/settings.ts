@@ -100,7 +100,12 @@ export function loadSettings(env: Environment): Settings {
   return toSettings(values);
 }
 
-function readVariable(env: Environment, name: string, variable: Variable, problems: string[]): string | undefined {
+function readVariable(
+  env: Environment,
+  name: string,
+  variable: Variable,
+  problems: string[],
+): string | undefined {
   const direct = env[name] === '' ? undefined : env[name];
   const file = variable.secret ? env[`${name}_FILE`] : undefined;
   if (file === undefined || file === '') return direct;
@@ -111,7 +116,9 @@ function readVariable(env: Environment, name: string, variable: Variable, proble
   try {
     return readFileSync(file, 'utf8').trim();
   } catch (error) {
-    problems.push(`${name}_FILE: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
+    problems.push(
+      `${name}_FILE: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
+    );
     return undefined;
   }
 }
@@ -134,7 +141,10 @@ function contradictions(values: Parsed, env: Environment): string[] {
   if (external && values.TIDEMARK_PLATFORM_KEY === undefined && values.TIDEMARK_ROLES.includes('api')) {
     problems.push('TIDEMARK_PLATFORM_KEY: required by the api role with TIDEMARK_DATABASE_URL');
   }
-  if ((values.TIDEMARK_S3_ACCESS_KEY_ID === undefined) !== (values.TIDEMARK_S3_SECRET_ACCESS_KEY === undefined)) {
+  if (
+    (values.TIDEMARK_S3_ACCESS_KEY_ID === undefined) !==
+    (values.TIDEMARK_S3_SECRET_ACCESS_KEY === undefined)
+  ) {
     problems.push('TIDEMARK_S3_ACCESS_KEY_ID and TIDEMARK_S3_SECRET_ACCESS_KEY: set both or neither');
   }
   if (values.TIDEMARK_FAILPOINTS.length > 0 && env.NODE_ENV === 'production') {

@@ -92,11 +92,7 @@ function initialiseCluster({ placement, password }: ClusterOptions): void {
     '-E',
     'UTF8',
   ];
-  args.push(
-    '--locale-provider=builtin',
-    '--locale=C.UTF-8',
-    '--no-instructions',
-  );
+  args.push('--locale-provider=builtin', '--locale=C.UTF-8', '--no-instructions');
   const { status, error, stdout, stderr } = spawnSync(programOf(binaries, 'initdb'), args, asUser(user));
   rmSync(passwordFile, { force: true });
   if (status !== 0) {

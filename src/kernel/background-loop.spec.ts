@@ -53,7 +53,9 @@ describe('BackgroundLoop', () => {
 
   it('backs off after failures up to the limit, and forgets them after a success', async () => {
     let turns = 0;
-    const { clock, loop } = loopOf(() => (++turns <= 5 ? Promise.reject(new Error('no')) : Promise.resolve(false)));
+    const { clock, loop } = loopOf(() =>
+      ++turns <= 5 ? Promise.reject(new Error('no')) : Promise.resolve(false),
+    );
     loop.start();
     for (let i = 1; i <= 6; i++) {
       await clock.untilAsleep(i);

@@ -17,7 +17,8 @@ export type SimpleType = (typeof SIMPLE_TYPES)[number];
 
 /** A column's type, parsed. `decimal` has 1 <= precision <= 38 and 0 <= scale <= precision. */
 export type ColumnType =
-  { readonly kind: SimpleType } | { readonly kind: 'decimal'; readonly precision: number; readonly scale: number };
+  | { readonly kind: SimpleType }
+  | { readonly kind: 'decimal'; readonly precision: number; readonly scale: number };
 
 /** A column of a table's schema, as stored in `table_schema_version.schema_json`. */
 export interface Column {
@@ -51,5 +52,7 @@ export function parseColumnType(text: string): ColumnType | undefined {
   if (match === null) return undefined;
   const precision = Number(match[1]);
   const scale = Number(match[2]);
-  return precision >= 1 && precision <= 38 && scale <= precision ? { kind: 'decimal', precision, scale } : undefined;
+  return precision >= 1 && precision <= 38 && scale <= precision
+    ? { kind: 'decimal', precision, scale }
+    : undefined;
 }

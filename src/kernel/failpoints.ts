@@ -24,7 +24,8 @@ let plans: Map<FailpointName, { action: FailpointAction; left: number }> | undef
 
 /** Arms the given plans, in place of all earlier ones. */
 export function armFailpoints(armed: readonly FailpointPlan[]): void {
-  plans = armed.length === 0 ? undefined : new Map(armed.map((p) => [p.name, { action: p.action, left: p.count }]));
+  plans =
+    armed.length === 0 ? undefined : new Map(armed.map((p) => [p.name, { action: p.action, left: p.count }]));
 }
 
 /** Does what was armed for this point. `pause` never resolves: only a kill ends it. */

@@ -38,4 +38,9 @@ export {
 export { KernelModule } from './kernel.module.js';
 export { createLogger, LOGGER, type Logger } from './logger.js';
 export { METRICS, type MetricsRegistry } from './metrics.js';
-export { READINESS_SCOPES, ReadinessRegistry, type ReadinessCheck, type ReadinessScope } from './readiness.js';
+export {
+  READINESS_SCOPES,
+  ReadinessRegistry,
+  type ReadinessCheck,
+  type ReadinessScope,
+} from './readiness.js';

@@ -16,7 +16,9 @@ export function describeClaims({ backend }: SuiteContext): void {
     let tableId: number;
     let sent = 0;
     const append = (sketch: Partial<RequestSketch> = {}) =>
-      bus.append(requestOf(backend(), tenantId, tableId, { records: [{ key: `k-${(sent += 1)}` }], ...sketch }));
+      bus.append(
+        requestOf(backend(), tenantId, tableId, { records: [{ key: `k-${(sent += 1)}` }], ...sketch }),
+      );
     const claim = (by: IngestBus = bus, leaseMs = LEASE_MS, limits = ANY) =>
       by.claim(tenantId, by === bus ? 'one' : 'two', limits, leaseMs);
     const expectClaim = async (...args: Parameters<typeof claim>): Promise<Claim> => {
@@ -47,11 +49,13 @@ export function describeClaims({ backend }: SuiteContext): void {
       await append();
       const claimed = await expectClaim();
       expect(claimed).toMatchObject({ tenantId, consumer: 'one', attempt: 1, baseToken: 0, lastToken: 4 });
-      expect(claimed.batches.map((b) => [b.firstToken, b.lastToken, b.recordCount, b.schemaVersion])).toEqual([
-        [1, 2, 2, 1],
-        [3, 3, 1, 2],
-        [4, 4, 1, 1],
-      ]);
+      expect(claimed.batches.map((b) => [b.firstToken, b.lastToken, b.recordCount, b.schemaVersion])).toEqual(
+        [
+          [1, 2, 2, 1],
+          [3, 3, 1, 2],
+          [4, 4, 1, 1],
+        ],
+      );
       expect(eventsOfClaim(claimed)).toHaveLength(4);
       const times = claimed.batches.map(({ ingestedAt }) => ingestedAt.getTime());
       expect(times.toSorted((x, y) => x - y)).toEqual(times);
@@ -180,7 +184,10 @@ export function describeClaims({ backend }: SuiteContext): void {
       expect(await bus.nack(lost, 0, 'too late')).toBe(false);
       expect(await bus.extendLease(held, LEASE_MS)).toBe(true);
       expect(await backlogOf(elsewhere)).toMatchObject({ pendingEvents: 1 });
-      expect(await other.claim(elsewhere, 'two', ANY, LEASE_MS)).toMatchObject({ attempt: 2, consumer: 'two' });
+      expect(await other.claim(elsewhere, 'two', ANY, LEASE_MS)).toMatchObject({
+        attempt: 2,
+        consumer: 'two',
+      });
     });
 
     it('delivers again with what came in since', async () => {

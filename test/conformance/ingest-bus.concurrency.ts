@@ -17,7 +17,8 @@ export function describeConcurrency({ backend }: SuiteContext): void {
       if (bus === undefined) throw new Error('no bus');
       return bus;
     };
-    const accepted = (acks: readonly IngestAck[]): number => acks.reduce((sum, ack) => sum + ack.acceptedCount, 0);
+    const accepted = (acks: readonly IngestAck[]): number =>
+      acks.reduce((sum, ack) => sum + ack.acceptedCount, 0);
 
     beforeAll(async () => {
       buses = await Promise.all(Array.from({ length: BUSES }, () => backend().open()));
@@ -50,14 +51,17 @@ export function describeConcurrency({ backend }: SuiteContext): void {
     it('keeps one of two contents, and refuses every request with the other', async () => {
       const results = await Promise.allSettled(
         Array.from({ length: 12 }, (_, n) =>
-          on(n).append(request({ records: [{ key: `own-${n}` }, { key: 'k', content: Math.trunc(n / 3) % 2 }] })),
+          on(n).append(
+            request({ records: [{ key: `own-${n}` }, { key: 'k', content: Math.trunc(n / 3) % 2 }] }),
+          ),
         ),
       );
       const kept = results.flatMap((result, n) => (result.status === 'fulfilled' ? [n] : []));
       expect(new Set(kept.map((n) => Math.trunc(n / 3) % 2)).size).toBe(1);
       expect(kept).toHaveLength(6);
       for (const result of results) {
-        if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+        if (result.status === 'rejected')
+          expect(result.reason).toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
       }
       const events = await drain(backend(), on(0), tenantId);
       const owners = events.map(({ key }) => key).filter((key) => key !== 'k');
@@ -76,7 +80,9 @@ export function describeConcurrency({ backend }: SuiteContext): void {
           ),
         ),
       );
-      results.forEach((result, n) => expect([n, result.status]).toEqual([n, n % 5 === 2 ? 'rejected' : 'fulfilled']));
+      results.forEach((result, n) =>
+        expect([n, result.status]).toEqual([n, n % 5 === 2 ? 'rejected' : 'fulfilled']),
+      );
       expect(await backend().clockOf(tenantId)).toBe(1 + 24 * 2);
       const refused = [2, 7, 12, 17, 22, 27].map((n) => `a-${n}`);
       expect((await on(1).findRecords(tableId, '24h', refused)).size).toBe(0);
@@ -122,7 +128,9 @@ export function describeConcurrency({ backend }: SuiteContext): void {
       let looks = 0;
       const writers = Array.from({ length: WRITERS }, async (_, w) => {
         for (let n = 0; n < REQUESTS || looks < LOOKS; n++) {
-          const records = Array.from({ length: 1 + ((w + n) % 4) }, (_unused, r) => ({ key: `${w}-${n}-${r}` }));
+          const records = Array.from({ length: 1 + ((w + n) % 4) }, (_unused, r) => ({
+            key: `${w}-${n}-${r}`,
+          }));
           const ack = await on(w).append(request({ tableId: tableId + (n % 2) * 1_000_000, records }));
           acknowledged = Math.max(acknowledged, ack.maxVisibilityToken);
         }

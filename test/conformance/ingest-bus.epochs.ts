@@ -30,7 +30,10 @@ export function describeEpochs({ backend }: SuiteContext): void {
           catalogEpoch: epoch,
         });
       };
-      expect(await bus.append({ ...stale, revalidate })).toMatchObject({ acceptedCount: 1, maxVisibilityToken: 1 });
+      expect(await bus.append({ ...stale, revalidate })).toMatchObject({
+        acceptedCount: 1,
+        maxVisibilityToken: 1,
+      });
       expect(asked).toBe(1);
       expect(await drain(backend(), bus, tenantId)).toMatchObject([{ payload: 'new', schemaVersion: 2 }]);
     });

@@ -32,7 +32,12 @@ export function describeIngest({ backend }: SuiteContext): void {
     });
 
     it('gives the first records the first tokens and keeps them as they are', async () => {
-      const payload = { text: 'ü "quoted" \\ \n', number: 1.5, list: [null, true, {}], nested: { a: '\u2028' } };
+      const payload = {
+        text: 'ü "quoted" \\ \n',
+        number: 1.5,
+        list: [null, true, {}],
+        nested: { a: '\u2028' },
+      };
       const ack = await append({
         schemaVersion: 3,
         records: [
@@ -45,7 +50,15 @@ export function describeIngest({ backend }: SuiteContext): void {
       expect(await backend().clockOf(tenantId)).toBe(3);
       const common = { tableId, schemaVersion: 3, batchId: expect.any(Number) as number };
       expect(await events()).toEqual([
-        { ...common, token: 1, ordinal: 0, key: 'a', op: 'insert', payload, eventTime: '2026-01-02T03:04:05.678901Z' },
+        {
+          ...common,
+          token: 1,
+          ordinal: 0,
+          key: 'a',
+          op: 'insert',
+          payload,
+          eventTime: '2026-01-02T03:04:05.678901Z',
+        },
         { ...common, token: 2, ordinal: 1, key: 'b', op: 'upsert', payload: {}, eventTime: undefined },
         { ...common, token: 3, ordinal: 2, key: 'c', op: 'delete', payload: { id: 1 }, eventTime: undefined },
       ]);
@@ -54,7 +67,11 @@ export function describeIngest({ backend }: SuiteContext): void {
     it('answers a repeat with the first token and takes none', async () => {
       const first = await append({ records: [{ key: 'a' }, { key: 'b' }] });
       const again = await append({ records: [{ key: 'a' }, { key: 'b' }] });
-      expect(again).toEqual({ acceptedCount: 0, duplicateCount: 2, maxVisibilityToken: first.maxVisibilityToken });
+      expect(again).toEqual({
+        acceptedCount: 0,
+        duplicateCount: 2,
+        maxVisibilityToken: first.maxVisibilityToken,
+      });
       expect(await append({ records: [{ key: 'a' }] })).toEqual({
         acceptedCount: 0,
         duplicateCount: 1,
@@ -66,7 +83,9 @@ export function describeIngest({ backend }: SuiteContext): void {
 
     it('leaves gaps for the duplicates of a request that has something new', async () => {
       await append({ records: [{ key: 'a' }, { key: 'b' }] });
-      const mixed = await append({ records: [{ key: 'a' }, { key: 'x' }, { key: 'b' }, { key: 'y' }, { key: 'a' }] });
+      const mixed = await append({
+        records: [{ key: 'a' }, { key: 'x' }, { key: 'b' }, { key: 'y' }, { key: 'a' }],
+      });
       expect(mixed).toEqual({ acceptedCount: 2, duplicateCount: 3, maxVisibilityToken: 6 });
       expect(await backend().clockOf(tenantId)).toBe(7);
       const next = await append({ records: [{ key: 'z' }] });
@@ -83,25 +102,41 @@ export function describeIngest({ backend }: SuiteContext): void {
     it('answers the highest token, the originals of duplicates included', async () => {
       await append({ records: [{ key: 'old' }] });
       await append({ records: [{ key: 'late' }] });
-      expect(await append({ records: [{ key: 'late' }, { key: 'old' }] })).toMatchObject({ maxVisibilityToken: 2 });
+      expect(await append({ records: [{ key: 'late' }, { key: 'old' }] })).toMatchObject({
+        maxVisibilityToken: 2,
+      });
       // A gap is never handed out: the last record is a duplicate, so the token is that of the new one before it.
-      expect(await append({ records: [{ key: 'new' }, { key: 'old' }] })).toMatchObject({ maxVisibilityToken: 3 });
+      expect(await append({ records: [{ key: 'new' }, { key: 'old' }] })).toMatchObject({
+        maxVisibilityToken: 3,
+      });
     });
 
     it('treats a key that is repeated in one request like one of an earlier request', async () => {
       const ack = await append({ records: [{ key: 'a' }, { key: 'b' }, { key: 'a' }] });
       expect(ack).toEqual({ acceptedCount: 2, duplicateCount: 1, maxVisibilityToken: 2 });
       expect((await events()).map(({ token }) => token)).toEqual([1, 2]);
-      await expect(append({ records: [{ key: 'c' }, { key: 'c', content: 1 }] })).rejects.toMatchObject(REUSED);
+      await expect(append({ records: [{ key: 'c' }, { key: 'c', content: 1 }] })).rejects.toMatchObject(
+        REUSED,
+      );
       expect(await append({ records: [{ key: 'c' }] })).toMatchObject({ acceptedCount: 1 });
     });
 
     it('refuses other content under a key, and the whole request with it', async () => {
       await append({ records: [{ key: 'a' }] });
       const refused = append({ records: [{ key: 'x' }, { key: 'a', content: 1 }, { key: 'y' }] });
-      await expect(refused).rejects.toMatchObject({ ...REUSED, context: { record: 1, idempotency_key: 'a' } });
+      await expect(refused).rejects.toMatchObject({
+        ...REUSED,
+        context: { record: 1, idempotency_key: 'a' },
+      });
       expect(await backend().clockOf(tenantId)).toBe(1);
-      expect(await append({ records: [{ key: 'x', content: 2 }, { key: 'y', content: 2 }] })).toMatchObject({
+      expect(
+        await append({
+          records: [
+            { key: 'x', content: 2 },
+            { key: 'y', content: 2 },
+          ],
+        }),
+      ).toMatchObject({
         acceptedCount: 2,
       });
       expect(await events()).toHaveLength(3);
@@ -139,7 +174,9 @@ export function describeIngest({ backend }: SuiteContext): void {
     it('keeps the keys of records, of requests, of tables and of tenants apart', async () => {
       const records = [{ key: 'k' }];
       expect(await append({ records })).toMatchObject({ acceptedCount: 1 });
-      expect(await append({ requestKey: 'k', records: [{ content: 9 }] })).toMatchObject({ acceptedCount: 1 });
+      expect(await append({ requestKey: 'k', records: [{ content: 9 }] })).toMatchObject({
+        acceptedCount: 1,
+      });
       expect(await append({ tableId: newTableId(), records: [{ key: 'k', content: 1 }] })).toMatchObject({
         acceptedCount: 1,
       });
@@ -169,7 +206,10 @@ export function describeIngest({ backend }: SuiteContext): void {
       expect(ack).toMatchObject({ acceptedCount: keys.length, duplicateCount: 0 });
       const requestKeys = ['q', '😀'.repeat(128), 'y'.repeat(512)];
       for (const requestKey of requestKeys) await append({ requestKey, records: [{}] });
-      expect((await events()).map(({ key }) => key)).toEqual([...keys, ...requestKeys.map((key) => `${key}#0`)]);
+      expect((await events()).map(({ key }) => key)).toEqual([
+        ...keys,
+        ...requestKeys.map((key) => `${key}#0`),
+      ]);
       const found = await bus.findRecords(tableId, '24h', keys);
       expect([...found].map(([key, { visibilityToken }]) => [key, visibilityToken]).sort()).toEqual(
         keys.map((key, index) => [key, index + 1]).sort(),
@@ -181,8 +221,15 @@ export function describeIngest({ backend }: SuiteContext): void {
       await append({ records: [{ key: 'a' }, { key: 'b' }] });
       await append({ requestKey: 'r', records: [{ key: 'c' }, {}, {}] });
       const found = await bus.findRecords(tableId, '24h', ['b', 'c', 'absent']);
-      expect(Object.fromEntries([...found].map(([key, entry]) => [key, entry.visibilityToken]))).toEqual({ b: 2, c: 3 });
-      expect(await bus.findRequest(tableId, '24h', 'r')).toEqual({ firstToken: 3, lastToken: 5, recordCount: 3 });
+      expect(Object.fromEntries([...found].map(([key, entry]) => [key, entry.visibilityToken]))).toEqual({
+        b: 2,
+        c: 3,
+      });
+      expect(await bus.findRequest(tableId, '24h', 'r')).toEqual({
+        firstToken: 3,
+        lastToken: 5,
+        recordCount: 3,
+      });
       expect(await bus.findRequest(tableId, '24h', 'a')).toBeUndefined();
       expect(await bus.findRecords(tableId, '24h', [])).toEqual(new Map());
       expect(await bus.findRecords(newTableId(), '24h', ['a'])).toEqual(new Map());
@@ -202,7 +249,9 @@ export function describeIngest({ backend }: SuiteContext): void {
         duplicateCount: 2,
         maxVisibilityToken: 3,
       });
-      await expect(append({ windowClass, records: [{ key: 'a', content: 1 }] })).rejects.toMatchObject(REUSED);
+      await expect(append({ windowClass, records: [{ key: 'a', content: 1 }] })).rejects.toMatchObject(
+        REUSED,
+      );
       await bus.rotate(windowClass);
       // Two generations on, the window of `a` is over and that of `b` is not.
       expect(await append({ windowClass, records: [{ key: 'a', content: 1 }, { key: 'b' }] })).toMatchObject({
@@ -217,8 +266,12 @@ export function describeIngest({ backend }: SuiteContext): void {
       const others = await Promise.all([backend().open(), backend().open()]);
       for (let round = 0; round < 3; round++) {
         await Promise.all([bus, ...others].map((one) => one.rotate(windowClass)));
-        expect(await append({ windowClass, records: [{ key: `${round}` }] })).toMatchObject({ acceptedCount: 1 });
-        expect(await append({ windowClass, records: [{ key: `${round}` }] })).toMatchObject({ acceptedCount: 0 });
+        expect(await append({ windowClass, records: [{ key: `${round}` }] })).toMatchObject({
+          acceptedCount: 1,
+        });
+        expect(await append({ windowClass, records: [{ key: `${round}` }] })).toMatchObject({
+          acceptedCount: 0,
+        });
       }
     });
 
@@ -233,7 +286,10 @@ export function describeIngest({ backend }: SuiteContext): void {
 
     it('takes a request of 20,000 records', async () => {
       const run = randomUUID();
-      const records = Array.from({ length: 20_000 }, (_, n) => ({ key: `${run}-${n % 19_000}`, payload: { n } }));
+      const records = Array.from({ length: 20_000 }, (_, n) => ({
+        key: `${run}-${n % 19_000}`,
+        payload: { n },
+      }));
       // Others that come at the same time are not held up for ever, nor mixed in.
       const [large, small, after] = await Promise.all([
         append({ records }),
@@ -247,7 +303,10 @@ export function describeIngest({ backend }: SuiteContext): void {
       expect(kept).toHaveLength(39_001);
       const numbers = kept.filter(({ key }) => key.startsWith(`${run}-`)).map(({ payload }) => payload);
       expect(numbers).toEqual(Array.from({ length: 19_000 }, (_, n) => ({ n })));
-      expect(await append({ records: records.slice(0, 500) })).toMatchObject({ acceptedCount: 0, duplicateCount: 500 });
+      expect(await append({ records: records.slice(0, 500) })).toMatchObject({
+        acceptedCount: 0,
+        duplicateCount: 500,
+      });
     });
 
     it('keeps several tables and window classes of one tenant in one order', async () => {
@@ -257,7 +316,10 @@ export function describeIngest({ backend }: SuiteContext): void {
           append({
             tableId: tables[n % 3] ?? 0,
             windowClass: n % 3 === 0 ? '1h' : '24h',
-            records: [{ key: `${n}-a`, payload: n }, { key: `${n}-b`, payload: n }],
+            records: [
+              { key: `${n}-a`, payload: n },
+              { key: `${n}-b`, payload: n },
+            ],
           }),
         ),
       );

@@ -31,7 +31,12 @@ const step = (buses: number): fc.Arbitrary<Step> =>
       }),
     },
     { weight: 1, arbitrary: fc.constant({ kind: 'rotate bodies' as const }) },
-    { weight: 1, arbitrary: fc.constantFrom('24h' as const, '7d' as const).map((window) => ({ kind: 'rotate' as const, window })) },
+    {
+      weight: 1,
+      arbitrary: fc
+        .constantFrom('24h' as const, '7d' as const)
+        .map((window) => ({ kind: 'rotate' as const, window })),
+    },
     { weight: 2, arbitrary: fc.constant({ kind: 'raise epoch' as const }) },
     { weight: 3, arbitrary: fc.constant({ kind: 'settle' as const }) },
   );
@@ -86,7 +91,10 @@ export function describeModel({ backend, seed }: SuiteContext): void {
           const request = requestOf(backend(), tenantId, tables[one.sketch.table] ?? 0, {
             windowClass: WINDOWS[one.sketch.table] ?? '24h',
             requestKey: one.sketch.requestKey,
-            records: one.sketch.records.map((sketch, position) => ({ ...sketch, payload: nameOf(index, position) })),
+            records: one.sketch.records.map((sketch, position) => ({
+              ...sketch,
+              payload: nameOf(index, position),
+            })),
           });
           outcomes.push((buses[one.bus] as IngestBus).append(request).catch(refusal));
         } else if (one.kind === 'settle') {
@@ -119,7 +127,12 @@ export function describeModel({ backend, seed }: SuiteContext): void {
 type Run = {
   readonly requests: readonly SketchedRequest[];
   readonly outcomes: readonly Outcome[];
-  readonly events: readonly { readonly payload: unknown; readonly token: number; readonly tableId: number; readonly key: string }[];
+  readonly events: readonly {
+    readonly payload: unknown;
+    readonly token: number;
+    readonly tableId: number;
+    readonly key: string;
+  }[];
   readonly clock: number;
   readonly tableIds: readonly number[];
   readonly tokens: ReadonlyMap<string, number>;

@@ -92,7 +92,10 @@ describe('IngestBus: Postgres: races', () => {
   it('raises a generation once from each number', async () => {
     const transactions = new Transactions(backend.dataSource);
     const numbers = async () =>
-      query<{ number: number }>(backend.dataSource, sql`SELECT number FROM ingest_generation WHERE class = '7d'`);
+      query<{ number: number }>(
+        backend.dataSource,
+        sql`SELECT number FROM ingest_generation WHERE class = '7d'`,
+      );
     const [before] = await numbers();
     const from = before?.number ?? 0;
     await Promise.all([1, 2, 3].map(() => transactions.write((tx) => raiseGeneration(tx, '7d', from))));
@@ -132,7 +135,9 @@ describe('IngestBus: Postgres: races', () => {
   it('keeps nothing of a request whose table is dropped while it waits for the clock', async () => {
     await bus.append(request({ records: [{ key: 'before' }] }));
     await holder.query('BEGIN');
-    await holder.query('UPDATE tenant_clock SET catalog_epoch = catalog_epoch + 1 WHERE tenant_id = $1', [tenantId]);
+    await holder.query('UPDATE tenant_clock SET catalog_epoch = catalog_epoch + 1 WHERE tenant_id = $1', [
+      tenantId,
+    ]);
     let asked = 0;
     const raced = bus.append({
       ...request({ records: [{ key: 'a' }] }),
@@ -158,7 +163,10 @@ describe('IngestBus: Postgres: races', () => {
     const transactions = new Transactions(backend.dataSource);
     let next: Promise<Claim | undefined> | undefined;
     await transactions.write(async (tx) => {
-      await tx.query('UPDATE tenant_head SET published_token = $2 WHERE tenant_id = $1', [tenantId, published.lastToken]);
+      await tx.query('UPDATE tenant_head SET published_token = $2 WHERE tenant_id = $1', [
+        tenantId,
+        published.lastToken,
+      ]);
       expect(await bus.fence(tx, published)).toBe(true);
       next = other.claim(tenantId, 'two', ANY, 60_000);
       await waiting(1);
@@ -202,7 +210,10 @@ describe('the migration of the ingest bus', () => {
       const applied = await query<{ name: string }>(dataSource, sql`SELECT name FROM schema_migration`);
       for (let left = applied.length; left > 0; left--) {
         await dataSource.undoLastMigration();
-        const [found] = await query<{ bus: string | null }>(dataSource, sql`SELECT to_regclass('ingest_batch') AS bus`);
+        const [found] = await query<{ bus: string | null }>(
+          dataSource,
+          sql`SELECT to_regclass('ingest_batch') AS bus`,
+        );
         if (found?.bus === null) break;
       }
       const leftovers = await query(

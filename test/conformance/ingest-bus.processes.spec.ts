@@ -16,7 +16,9 @@ type Appends = readonly (readonly Omit<IngestRequest, 'revalidate'>[])[];
 
 /** Starts a process for each list of appends, lets them begin together, and answers what each was answered. */
 async function runProcesses(url: string, appends: readonly Appends[]): Promise<Answer[][][]> {
-  const children = appends.map(() => fork(WRITER, { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
+  const children = appends.map(() =>
+    fork(WRITER, { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
+  );
   await Promise.all(children.map((child) => once(child, 'message')));
   return Promise.all(
     children.map(async (child, index) => {
@@ -50,10 +52,13 @@ describe('IngestBus: Postgres: separate processes', () => {
     });
     // In round r everybody sends the keys of round r, in some order and grouping of their own.
     const appends = fc
-      .sample(fc.array(fc.array(sketch, { minLength: 6, maxLength: 6 }), { minLength: ROUNDS, maxLength: ROUNDS }), {
-        seed,
-        numRuns: PROCESSES,
-      })
+      .sample(
+        fc.array(fc.array(sketch, { minLength: 6, maxLength: 6 }), { minLength: ROUNDS, maxLength: ROUNDS }),
+        {
+          seed,
+          numRuns: PROCESSES,
+        },
+      )
       .map((rounds, process): Appends =>
         rounds.map((requests, round) =>
           requests.map(({ requestKey, keys }, n) => {
@@ -76,9 +81,11 @@ describe('IngestBus: Postgres: separate processes', () => {
     const answers = await runProcesses(backend.url, appends);
     const events = await drain(backend, await backend.open(), tenantId);
 
-    const sent = appends.flat(2).flatMap((request) =>
-      request.records.map(({ key }, position) => key ?? `${request.requestKey}#${position}`),
-    );
+    const sent = appends
+      .flat(2)
+      .flatMap((request) =>
+        request.records.map(({ key }, position) => key ?? `${request.requestKey}#${position}`),
+      );
     expect(events.map(({ key }) => key).toSorted()).toEqual([...new Set(sent)].toSorted());
     const tokenOf = new Map(events.map((event: ReadEvent) => [event.key, event.token]));
     let accepted = 0;
@@ -89,7 +96,9 @@ describe('IngestBus: Postgres: separate processes', () => {
           if (answer === undefined || 'code' in answer) throw new Error(`refused: ${JSON.stringify(answer)}`);
           accepted += answer.acceptedCount;
           expect(answer.acceptedCount + answer.duplicateCount).toBe(request.records.length);
-          const tokens = request.records.map(({ key }, at) => tokenOf.get(key ?? `${request.requestKey}#${at}`) ?? NaN);
+          const tokens = request.records.map(
+            ({ key }, at) => tokenOf.get(key ?? `${request.requestKey}#${at}`) ?? NaN,
+          );
           expect(answer.maxVisibilityToken).toBe(Math.max(...tokens));
         }),
       ),

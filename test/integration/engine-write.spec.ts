@@ -308,7 +308,11 @@ describe('writeParquet', () => {
   it('takes a line of 30 MB', async () => {
     const job = await jobOf('long', columnsOf({ s: 'string' }), [{ s: 'x'.repeat(30_000_000) }]);
     const written = await engine.writeParquet(job);
-    expect(written.columnStats['5']).toEqual({ min: 'x'.repeat(256), max: `${'x'.repeat(255)}y`, nullCount: 0 });
+    expect(written.columnStats['5']).toEqual({
+      min: 'x'.repeat(256),
+      max: `${'x'.repeat(255)}y`,
+      nullCount: 0,
+    });
   });
 
   it.each([

@@ -1,4 +1,10 @@
-import { insertPendingFile, insertTable, insertTenant, openTestCatalog, type TestCatalog } from '../support/catalog.js';
+import {
+  insertPendingFile,
+  insertTable,
+  insertTenant,
+  openTestCatalog,
+  type TestCatalog,
+} from '../support/catalog.js';
 import { insertNew } from '../../src/database/index.js';
 import { DataFileEntity } from '../../src/modules/snapshots/data-file.entity.js';
 
@@ -21,7 +27,9 @@ describe('insertNew', () => {
     const rows = [row, { ...row, path: 'tidemark/acme/1/part-2-a.parquet', recordCount: 2 }];
     const first = await catalog.transactions.write((tx) => insertNew(tx, DataFileEntity, rows));
     const again = await catalog.transactions.write((tx) => insertNew(tx, DataFileEntity, rows));
-    expect(first.map(({ path, recordCount }) => [path, recordCount])).toEqual([['tidemark/acme/1/part-2-a.parquet', 2]]);
+    expect(first.map(({ path, recordCount }) => [path, recordCount])).toEqual([
+      ['tidemark/acme/1/part-2-a.parquet', 2],
+    ]);
     expect(first[0]?.fileId).toBeGreaterThan(known);
     expect(again).toEqual([]);
     expect(await insertNew(catalog.dataSource.manager, DataFileEntity, [])).toEqual([]);

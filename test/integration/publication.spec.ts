@@ -1,6 +1,16 @@
 import { AppError } from '../../src/kernel/index.js';
-import { newPublicationId, PublicationRefused, type AppendPublication } from '../../src/modules/snapshots/index.js';
-import { insertPendingFile, insertTable, insertTenant, openTestCatalog, type TestCatalog } from '../support/catalog.js';
+import {
+  newPublicationId,
+  PublicationRefused,
+  type AppendPublication,
+} from '../../src/modules/snapshots/index.js';
+import {
+  insertPendingFile,
+  insertTable,
+  insertTenant,
+  openTestCatalog,
+  type TestCatalog,
+} from '../support/catalog.js';
 
 const TENANT = 'acme';
 const LAST_TOKEN = 100;
@@ -17,7 +27,11 @@ beforeEach(async () => {
 
 afterEach(() => catalog.close());
 
-async function publication(base: number, last: number, change: Partial<AppendPublication> = {}): Promise<AppendPublication> {
+async function publication(
+  base: number,
+  last: number,
+  change: Partial<AppendPublication> = {},
+): Promise<AppendPublication> {
   const fileId = await insertPendingFile(catalog, TENANT, tableId, { first: base + 1, last });
   return {
     tenantId: TENANT,
@@ -68,13 +82,17 @@ describe('append', () => {
     const fenced = await publication(0, 10, { fence: () => Promise.resolve(false) });
     await expect(append(fenced)).rejects.toBeInstanceOf(PublicationRefused);
     expect(await latest()).toEqual(before);
-    expect(await append({ ...fenced, fence: () => Promise.resolve(true) })).toBeGreaterThan(before.snapshotId);
+    expect(await append({ ...fenced, fence: () => Promise.resolve(true) })).toBeGreaterThan(
+      before.snapshotId,
+    );
   });
 
   it('is refused when a file that was written is not pending any more', async () => {
     const next = await publication(0, 10);
     const fileIds = next.tables[0]?.fileIds ?? [];
-    await catalog.dataSource.query(`UPDATE data_file SET state = 'removed' WHERE file_id = ANY ($1)`, [fileIds]);
+    await catalog.dataSource.query(`UPDATE data_file SET state = 'removed' WHERE file_id = ANY ($1)`, [
+      fileIds,
+    ]);
     await expect(append(next)).rejects.toBeInstanceOf(PublicationRefused);
     expect((await latest()).maxVisibilityToken).toBe(0);
   });
@@ -120,7 +138,9 @@ describe('append', () => {
     const write = catalog.transactions.write.bind(catalog.transactions);
     let calls = 0;
     catalog.transactions.write = (work) =>
-      ++calls === 1 ? write(() => Promise.reject(new Error('Connection terminated unexpectedly'))) : write(work);
+      ++calls === 1
+        ? write(() => Promise.reject(new Error('Connection terminated unexpectedly')))
+        : write(work);
     expect(await codeOf(append(next))).toBe('DEPENDENCY_UNAVAILABLE');
     catalog.transactions.write = write;
     expect((await latest()).maxVisibilityToken).toBe(0);
@@ -160,26 +180,40 @@ describe('resolve', () => {
     const first = await append(await publication(0, 10));
     const { createdAt } = await latest();
     const second = await append(await publication(10, 20));
-    expect((await catalog.resolver.resolve(TENANT, { kind: 'id', snapshotId: first })).maxVisibilityToken).toBe(10);
+    expect(
+      (await catalog.resolver.resolve(TENANT, { kind: 'id', snapshotId: first })).maxVisibilityToken,
+    ).toBe(10);
     expect((await catalog.resolver.resolve(TENANT, { kind: 'time', at: createdAt })).snapshotId).toBe(first);
     const unknown = catalog.resolver.resolve(TENANT, { kind: 'id', snapshotId: second + 1000 });
     expect(await codeOf(unknown)).toBe('SNAPSHOT_NOT_FOUND');
-    expect(await codeOf(catalog.resolver.resolve(TENANT, { kind: 'time', at: new Date(0) }))).toBe('SNAPSHOT_NOT_FOUND');
+    expect(await codeOf(catalog.resolver.resolve(TENANT, { kind: 'time', at: new Date(0) }))).toBe(
+      'SNAPSHOT_NOT_FOUND',
+    );
   });
 
   it("does not answer another tenant's snapshot", async () => {
     const { snapshotId } = await latest();
     await insertTenant(catalog.dataSource, 'other');
-    expect(await codeOf(catalog.resolver.resolve('other', { kind: 'id', snapshotId }))).toBe('SNAPSHOT_NOT_FOUND');
+    expect(await codeOf(catalog.resolver.resolve('other', { kind: 'id', snapshotId }))).toBe(
+      'SNAPSHOT_NOT_FOUND',
+    );
   });
 
   it('refuses an expired snapshot', async () => {
-    await catalog.dataSource.query('UPDATE snapshot SET expired_at = now() WHERE snapshot_id = $1', [createdIn]);
-    expect(await codeOf(catalog.resolver.resolve(TENANT, { kind: 'id', snapshotId: createdIn }))).toBe('SNAPSHOT_EXPIRED');
+    await catalog.dataSource.query('UPDATE snapshot SET expired_at = now() WHERE snapshot_id = $1', [
+      createdIn,
+    ]);
+    expect(await codeOf(catalog.resolver.resolve(TENANT, { kind: 'id', snapshotId: createdIn }))).toBe(
+      'SNAPSHOT_EXPIRED',
+    );
   });
 
   it('waits for a token and is woken by the publication', async () => {
-    const waiting = catalog.resolver.resolve(TENANT, { kind: 'latest', minVisibilityToken: 10, timeoutMs: 5000 });
+    const waiting = catalog.resolver.resolve(TENANT, {
+      kind: 'latest',
+      minVisibilityToken: 10,
+      timeoutMs: 5000,
+    });
     const snapshotId = await append(await publication(0, 10));
     expect(await waiting).toMatchObject({ snapshotId, maxVisibilityToken: 10 });
   });
@@ -196,7 +230,10 @@ async function dropTable(): Promise<number> {
   return catalog.transactions.write(async (tx) => {
     const change = { kind: 'drop_table', tableId, tableName: 'orders', schemaVersion: 1 } as const;
     const { snapshotId } = await catalog.schemaPublisher.publishSchemaChange(tx, TENANT, change, 'test');
-    await tx.query('UPDATE table_def SET dropped_snapshot_id = $1 WHERE table_id = $2', [snapshotId, tableId]);
+    await tx.query('UPDATE table_def SET dropped_snapshot_id = $1 WHERE table_id = $2', [
+      snapshotId,
+      tableId,
+    ]);
     return snapshotId;
   });
 }

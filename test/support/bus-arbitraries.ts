@@ -34,5 +34,7 @@ export function arbitraryRequest(tables: number): fc.Arbitrary<SketchedRequest> 
 /** For suites that must be repeatable: TIDEMARK_TEST_SEED, else a fresh one. Print it. */
 export function testSeed(): number {
   const given = process.env.TIDEMARK_TEST_SEED;
-  return given === undefined || given === '' ? Math.trunc(Math.random() * 2 ** 31) : Number.parseInt(given, 10);
+  return given === undefined || given === ''
+    ? Math.trunc(Math.random() * 2 ** 31)
+    : Number.parseInt(given, 10);
 }

@@ -42,7 +42,9 @@ export function record(sketch: RecordSketch): IngestRecord {
   };
 }
 
-export type RequestSketch = Partial<Omit<IngestRequest, 'records'>> & { readonly records: readonly RecordSketch[] };
+export type RequestSketch = Partial<Omit<IngestRequest, 'records'>> & {
+  readonly records: readonly RecordSketch[];
+};
 
 /** A request that is valid at any epoch, whatever the sketch leaves open. */
 export function requestOf(
@@ -97,7 +99,9 @@ export function eventsOf(batch: ClaimedBatch): ReadEvent[] {
     .map((line) => JSON.parse(line) as BodyLine);
   if (!text.endsWith('\n')) throw new Error(`batch ${batch.batchId} ends inside a line`);
   if (lines.length !== batch.recordCount) {
-    throw new Error(`batch ${batch.batchId} has ${lines.length} lines and counts ${batch.recordCount} records`);
+    throw new Error(
+      `batch ${batch.batchId} has ${lines.length} lines and counts ${batch.recordCount} records`,
+    );
   }
   return lines.map((line) => {
     if (line.b !== batch.batchId) throw new Error(`a line of batch ${line.b} lies in batch ${batch.batchId}`);
@@ -123,7 +127,8 @@ export function eventsOfClaim(claim: Claim): ReadEvent[] {
     if (batch.lastToken < batch.firstToken) throw new Error(`batch ${batch.batchId} has no tokens`);
     last = batch.lastToken;
   }
-  if (last !== claim.lastToken) throw new Error(`a claim says it ends at ${claim.lastToken} and ends at ${last}`);
+  if (last !== claim.lastToken)
+    throw new Error(`a claim says it ends at ${claim.lastToken} and ends at ${last}`);
   return claim.batches.flatMap(eventsOf);
 }
 

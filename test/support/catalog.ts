@@ -59,7 +59,10 @@ export async function openTestCatalog(): Promise<TestCatalog> {
 /** A tenant as its creation leaves it, with its clock set on to `lastToken`. */
 export async function insertTenant(dataSource: DataSource, tenantId: string, lastToken = 0): Promise<void> {
   await dataSource.query(`INSERT INTO tenant (tenant_id, name) VALUES ($1, $1)`, [tenantId]);
-  await dataSource.query(`INSERT INTO tenant_clock (tenant_id, last_token) VALUES ($1, $2)`, [tenantId, lastToken]);
+  await dataSource.query(`INSERT INTO tenant_clock (tenant_id, last_token) VALUES ($1, $2)`, [
+    tenantId,
+    lastToken,
+  ]);
   await dataSource.query(
     `WITH s AS (
        INSERT INTO snapshot (tenant_id, operation, max_visibility_token, sequence_number, publication_id, created_at, created_by)

@@ -14,7 +14,10 @@ export class BatchIds {
     const ids: number[] = [];
     while (ids.length < count) {
       if (this.next >= this.end) {
-        const [row] = await query<{ id: number }>(this.executor, sql`SELECT nextval('ingest_batch_id') AS id`);
+        const [row] = await query<{ id: number }>(
+          this.executor,
+          sql`SELECT nextval('ingest_batch_id') AS id`,
+        );
         if (row === undefined) throw new Error('nextval answered nothing');
         this.next = row.id;
         this.end = row.id + BLOCK;

@@ -20,7 +20,9 @@ export function assertContiguous(base: number, headers: readonly HeaderRow[]): v
   let last = base;
   for (const header of headers) {
     if (header.first_token !== last + 1) {
-      throw new Error(`the bus has a hole: token ${last + 1} is expected, batch ${header.batch_id} begins at ${header.first_token}`);
+      throw new Error(
+        `the bus has a hole: token ${last + 1} is expected, batch ${header.batch_id} begins at ${header.first_token}`,
+      );
     }
     last = header.last_token;
   }

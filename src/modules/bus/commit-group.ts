@@ -45,7 +45,8 @@ export class GroupCommitter {
         await this.read(open, ledger);
       }
       for (let round = 0; open.length > 0; round++) {
-        if (round === MAX_ROUNDS) throw new AppError(SERVER_BUSY, 'Too many writes met the same keys.', { retryAfterMs: 1000 });
+        if (round === MAX_ROUNDS)
+          throw new AppError(SERVER_BUSY, 'Too many writes met the same keys.', { retryAfterMs: 1000 });
         open = await this.atOneEpoch(open);
         open = await this.round(open, ledger);
       }
@@ -78,7 +79,9 @@ export class GroupCommitter {
         return remaining;
       }
       if (state === SQLSTATE.ingestEpochChanged) {
-        const renewed = await Promise.all(remaining.map((pending) => revalidate(pending, first.catalogEpoch)));
+        const renewed = await Promise.all(
+          remaining.map((pending) => revalidate(pending, first.catalogEpoch)),
+        );
         return renewed.filter((pending) => pending !== undefined);
       }
       for (const pending of remaining) pending.reject(error);
@@ -171,11 +174,15 @@ function settle(
 }
 
 function reusedKey(verdict: Verdict & { kind: 'refused' }): AppError {
-  const where = verdict.position === undefined ? 'The Idempotency-Key' : `The key of record ${verdict.position}`;
+  const where =
+    verdict.position === undefined ? 'The Idempotency-Key' : `The key of record ${verdict.position}`;
   return new AppError(IDEMPOTENCY_KEY_REUSED, `${where} was used for other content: "${verdict.key}".`, {
     context: {
       idempotency_key: verdict.key,
-      ...(verdict.position !== undefined && { record: verdict.position, path: `$.records[${verdict.position}]` }),
+      ...(verdict.position !== undefined && {
+        record: verdict.position,
+        path: `$.records[${verdict.position}]`,
+      }),
     },
   });
 }

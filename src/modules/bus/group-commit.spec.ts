@@ -10,7 +10,10 @@ interface Sketch {
   readonly characters?: number;
 }
 
-function requestOf({ windowClass = '24h', records = 1 }: Omit<Sketch, 'name'>, tenantId = 't'): IngestRequest {
+function requestOf(
+  { windowClass = '24h', records = 1 }: Omit<Sketch, 'name'>,
+  tenantId = 't',
+): IngestRequest {
   const request: IngestRequest = {
     tenantId,
     tableId: 1,
@@ -37,7 +40,8 @@ function pending(sketch: Sketch): Named {
   };
 }
 
-const names = (requests: readonly PendingRequest[]): number[] => requests.map((request) => (request as Named).name);
+const names = (requests: readonly PendingRequest[]): number[] =>
+  requests.map((request) => (request as Named).name);
 
 const MIB = 1024 * 1024;
 
@@ -137,7 +141,8 @@ describe('GroupCommit', () => {
         new Promise((done) => {
           groups.push(group);
           releases.push(() => {
-            for (const one of group) one.resolve({ acceptedCount: 1, duplicateCount: 0, maxVisibilityToken: 1 });
+            for (const one of group)
+              one.resolve({ acceptedCount: 1, duplicateCount: 0, maxVisibilityToken: 1 });
             done();
           });
         }),

@@ -57,7 +57,10 @@ export class GroupCommit {
 }
 
 /** The oldest request and those after it that may go with it: one window class, within the limits, in order. */
-export function takeGroup(queue: readonly PendingRequest[]): { group: PendingRequest[]; rest: PendingRequest[] } {
+export function takeGroup(queue: readonly PendingRequest[]): {
+  group: PendingRequest[];
+  rest: PendingRequest[];
+} {
   const group: PendingRequest[] = [];
   const rest: PendingRequest[] = [];
   let records = 0;

@@ -62,7 +62,9 @@ export class PostgresIngestBus implements IngestBus {
     keys: readonly string[],
   ): Promise<Map<string, LedgerEntry>> {
     const byStoredKey = new Map(keys.map((key) => [storedKey(tableId, 'record', key), key]));
-    const rows = await this.transactions.pooled((pool) => findLedgerRows(pool, window, [...byStoredKey.keys()]));
+    const rows = await this.transactions.pooled((pool) =>
+      findLedgerRows(pool, window, [...byStoredKey.keys()]),
+    );
     return new Map(
       rows.map((row) => [
         byStoredKey.get(row.stored_key) ?? '',
@@ -79,7 +81,11 @@ export class PostgresIngestBus implements IngestBus {
     const key = storedKey(tableId, 'request', requestKey);
     const [row] = await this.transactions.pooled((pool) => findLedgerRows(pool, window, [key]));
     return (
-      row && { firstToken: row.token, lastToken: row.token + row.record_count - 1, recordCount: row.record_count }
+      row && {
+        firstToken: row.token,
+        lastToken: row.token + row.record_count - 1,
+        recordCount: row.record_count,
+      }
     );
   }
 
@@ -137,7 +143,8 @@ export class PostgresIngestBus implements IngestBus {
           if (range === undefined || range.clock <= range.base) return undefined;
           const headers = cutToLimits(await readHeaders(tx, tenantId, range, MAX_BATCHES), limits);
           const last = headers.at(-1)?.last_token;
-          if (last === undefined) throw new Error(`tenant ${tenantId} has tokens above ${range.base} but no batches`);
+          if (last === undefined)
+            throw new Error(`tenant ${tenantId} has tokens above ${range.base} but no batches`);
           assertContiguous(range.base, headers);
           const row = await takeLease(tx, { tenantId, consumer, base: range.base, last, leaseMs });
           if (row === undefined) return undefined;

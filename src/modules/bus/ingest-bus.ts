@@ -114,8 +114,16 @@ export interface IngestBus {
   /** Rejects with IDEMPOTENCY_KEY_REUSED or with what `revalidate` rejected with. */
   append(request: IngestRequest): Promise<IngestAck>;
   /** Looks keys up in their window. Keys that are not found are absent from the answer. */
-  findRecords(tableId: number, window: WindowClass, keys: readonly string[]): Promise<Map<string, LedgerEntry>>;
-  findRequest(tableId: number, window: WindowClass, requestKey: string): Promise<RequestLedgerEntry | undefined>;
+  findRecords(
+    tableId: number,
+    window: WindowClass,
+    keys: readonly string[],
+  ): Promise<Map<string, LedgerEntry>>;
+  findRequest(
+    tableId: number,
+    window: WindowClass,
+    requestKey: string,
+  ): Promise<RequestLedgerEntry | undefined>;
   /** Tenants whose oldest unpublished batch could be claimed now, the longest waiting first. */
   backlog(): Promise<Backlog[]>;
   /** Leases the tenant's oldest unpublished batches: at least one batch, up to the limits. */

@@ -78,7 +78,12 @@ describe('judge', () => {
       [judged([{ key: 'a' }]), judged([{ key: 'x' }, { key: 'b', content: 1 }]), judged([{ key: 'c' }])],
       new Map([rowFor('a', 0, 7), rowFor('b', 0, 8)]),
     );
-    expect(verdicts[0]).toEqual({ kind: 'kept', acceptedCount: 0, duplicateCount: 1, tokens: [{ token: 7 }] });
+    expect(verdicts[0]).toEqual({
+      kind: 'kept',
+      acceptedCount: 0,
+      duplicateCount: 1,
+      tokens: [{ token: 7 }],
+    });
     expect(verdicts[1]).toEqual({ kind: 'refused', position: 1, key: 'b', final: true });
     expect(plan.batches).toHaveLength(1);
     expect(plan.batches[0]).toMatchObject({ records: 1, skippedOrdinals: [] });
@@ -160,7 +165,10 @@ describe('judge', () => {
   it('agrees with the reference model over any groups', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.array(arbitraryRequest(3), { minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 6 }),
+        fc.array(fc.array(arbitraryRequest(3), { minLength: 1, maxLength: 8 }), {
+          minLength: 1,
+          maxLength: 6,
+        }),
         (groups) => {
           const { expected, actual } = runGroups(groups);
           expect(actual).toEqual(expected);
@@ -229,15 +237,23 @@ function runGroups(groups: readonly (readonly SketchedRequest[])[]) {
   return { expected, actual };
 }
 
-function commit(plan: GroupPlan, clock: number, ledger: Map<string, LedgerRow>, tokens: Map<string, number>): number {
+function commit(
+  plan: GroupPlan,
+  clock: number,
+  ledger: Map<string, LedgerRow>,
+  tokens: Map<string, number>,
+): number {
   let next = clock + 1;
   for (const batch of plan.batches) {
-    for (const { ordinal, record: line } of batch.lines) tokens.set(JSON.parse(line.payload) as string, next + ordinal);
+    for (const { ordinal, record: line } of batch.lines)
+      tokens.set(JSON.parse(line.payload) as string, next + ordinal);
     for (const row of plan.rows.filter((candidate) => candidate.batch === batch)) {
       if (ledger.has(row.storedKey)) throw new Error('a key is given out twice');
       ledger.set(row.storedKey, { contentHash: row.contentHash, token: next + row.ordinal });
     }
-    const ordinals = [...batch.lines.map((line) => line.ordinal), ...batch.skippedOrdinals].sort((a, b) => a - b);
+    const ordinals = [...batch.lines.map((line) => line.ordinal), ...batch.skippedOrdinals].sort(
+      (a, b) => a - b,
+    );
     expect(ordinals).toEqual(Array.from({ length: batch.records }, (_, ordinal) => ordinal));
     next += batch.records;
   }
@@ -261,7 +277,8 @@ function expectedEvents(groups: readonly (readonly SketchedRequest[])[], tables:
   let events = 0;
   groups.flat().forEach((sketch, index) => {
     const outcome = models[sketch.table]?.apply(index, sketch);
-    if (outcome?.kind === 'kept') events += outcome.originals.filter((original) => original === undefined).length;
+    if (outcome?.kind === 'kept')
+      events += outcome.originals.filter((original) => original === undefined).length;
   });
   return events;
 }

@@ -42,14 +42,20 @@ export interface GroupPlan {
 }
 
 /** A place in the group, or a token from before it. */
-export type TokenSource = { readonly batch: PlannedBatch; readonly ordinal: number } | { readonly token: number };
+export type TokenSource =
+  { readonly batch: PlannedBatch; readonly ordinal: number } | { readonly token: number };
 
 export type Verdict =
   /**
    * The key at `position` (undefined for the request's own) was used for other content. Not final where that content
    * is of an earlier request of the group, which may yet fail.
    */
-  | { readonly kind: 'refused'; readonly position: number | undefined; readonly key: string; readonly final: boolean }
+  | {
+      readonly kind: 'refused';
+      readonly position: number | undefined;
+      readonly key: string;
+      readonly final: boolean;
+    }
   | {
       readonly kind: 'kept';
       readonly acceptedCount: number;
@@ -100,7 +106,8 @@ export function unitsOf(request: IngestRequest): Unit[] {
   });
   if (covered.length > 0) {
     const { requestKey } = request;
-    if (requestKey === undefined) throw new Error(`record ${covered[0]} has no idempotency key, nor has its request`);
+    if (requestKey === undefined)
+      throw new Error(`record ${covered[0]} has no idempotency key, nor has its request`);
     units.push({
       storedKey: storedKey(request.tableId, 'request', requestKey),
       kind: 'request',
@@ -148,11 +155,17 @@ export function judge(requests: readonly JudgedRequest[], ledger: ReadonlyMap<st
           final: newcomer === undefined || newcomer.request === index,
         };
       } else {
-        for (const position of positions) duplicates.set(position, sourceOf(known, kind === 'request' ? position : 0));
+        for (const position of positions)
+          duplicates.set(position, sourceOf(known, kind === 'request' ? position : 0));
       }
     }
     if (fresh.length === 0) {
-      return { kind: 'kept', acceptedCount: 0, duplicateCount: duplicates.size, tokens: [...duplicates.values()] };
+      return {
+        kind: 'kept',
+        acceptedCount: 0,
+        duplicateCount: duplicates.size,
+        tokens: [...duplicates.values()],
+      };
     }
 
     batches.set(request.tableId, batch);
@@ -174,7 +187,11 @@ export function judge(requests: readonly JudgedRequest[], ledger: ReadonlyMap<st
       if (duplicates.has(position)) {
         batch.skippedOrdinals.push(ordinal);
       } else {
-        batch.lines.push({ ordinal, key: record.key ?? coveredKey(request.requestKey ?? '', position), record });
+        batch.lines.push({
+          ordinal,
+          key: record.key ?? coveredKey(request.requestKey ?? '', position),
+          record,
+        });
         last = ordinal;
       }
     });

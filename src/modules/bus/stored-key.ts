@@ -13,7 +13,10 @@ const SUFFIX_LENGTH = 4;
  */
 export function storedKey(tableId: number, kind: KeyKind, key: string): string {
   const locality = fnv1a(key, Math.max(0, key.length - SUFFIX_LENGTH));
-  return locality.toString(16).padStart(8, '0') + hash('sha256', `${FORM}:${tableId}:${kind}:${key}`, 'hex').slice(0, 24);
+  return (
+    locality.toString(16).padStart(8, '0') +
+    hash('sha256', `${FORM}:${tableId}:${kind}:${key}`, 'hex').slice(0, 24)
+  );
 }
 
 /** 32-bit FNV-1a over the first `length` UTF-16 units (Fowler, Noll, Vo). It spreads keys; nothing relies on it. */

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { CLOCK, DEPENDENCY_UNAVAILABLE, AppError, LOGGER, type Clock, type Logger } from '../../kernel/index.js';
+import {
+  CLOCK,
+  DEPENDENCY_UNAVAILABLE,
+  AppError,
+  LOGGER,
+  type Clock,
+  type Logger,
+} from '../../kernel/index.js';
 import { Notifications, Transactions, type Tx } from '../../database/index.js';
 import {
   addFiles,
@@ -81,13 +88,24 @@ export class Publisher {
   private async publish(tx: Tx, publication: AppendPublication): Promise<number> {
     const head = await lockHead(tx, publication.tenantId);
     refuseUnlessNext(head, publication);
-    const states = new Map((await readTableStates(tx, publication.tables.map((t) => t.tableId))).map((s) => [s.table_id, s]));
+    const states = new Map(
+      (
+        await readTableStates(
+          tx,
+          publication.tables.map((t) => t.tableId),
+        )
+      ).map((s) => [s.table_id, s]),
+    );
     const kept = publication.tables.filter(({ tableId }) => states.get(tableId)?.dropped === false);
     const dropped = publication.tables.filter((table) => !kept.includes(table));
 
     const unwritten = kept.find((table) => table.eventCount > 0 && table.fileIds.length === 0);
-    if (unwritten !== undefined) throw new PublicationRefused(`nothing was written for table ${unwritten.tableId}`);
-    await discardPendingFiles(tx, dropped.flatMap((table) => table.fileIds));
+    if (unwritten !== undefined)
+      throw new PublicationRefused(`nothing was written for table ${unwritten.tableId}`);
+    await discardPendingFiles(
+      tx,
+      dropped.flatMap((table) => table.fileIds),
+    );
     const discarded = dropped.reduce((sum, table) => sum + table.eventCount, 0);
     const fileIds = kept.flatMap((table) => table.fileIds);
     const snapshot = await advanceHead(tx, head, {
@@ -124,7 +142,10 @@ export class Publisher {
         });
       } catch (error) {
         if (signal.aborted) throw error;
-        this.logger.warn({ err: error, tenantId, publicationId }, 'the outcome of a publication is not known yet');
+        this.logger.warn(
+          { err: error, tenantId, publicationId },
+          'the outcome of a publication is not known yet',
+        );
         await this.clock.sleep(LOOKUP_RETRY_MS, signal);
       }
     }

@@ -41,7 +41,11 @@ export class SnapshotResolver {
    * Rejects with SNAPSHOT_NOT_FOUND, SNAPSHOT_EXPIRED, VISIBILITY_TOKEN_INVALID or CONSISTENCY_TIMEOUT: it never
    * answers a snapshot below the token that was asked for.
    */
-  async resolve(tenantId: string, selector: SnapshotSelector, signal?: AbortSignal): Promise<ResolvedSnapshot> {
+  async resolve(
+    tenantId: string,
+    selector: SnapshotSelector,
+    signal?: AbortSignal,
+  ): Promise<ResolvedSnapshot> {
     switch (selector.kind) {
       case 'latest':
         return this.latest(tenantId, selector.minVisibilityToken, selector.timeoutMs, signal);
@@ -73,12 +77,16 @@ export class SnapshotResolver {
       }
       snapshotId = visible.snapshotId;
     }
-    const snapshot = await this.transactions.pooled((pool) => this.snapshots.find(pool, tenantId, snapshotId));
+    const snapshot = await this.transactions.pooled((pool) =>
+      this.snapshots.find(pool, tenantId, snapshotId),
+    );
     return usable(snapshot, `Snapshot ${snapshotId} does not exist.`, { snapshot_id: snapshotId });
   }
 
   private async byId(tenantId: string, snapshotId: number): Promise<ResolvedSnapshot> {
-    const snapshot = await this.transactions.pooled((pool) => this.snapshots.find(pool, tenantId, snapshotId));
+    const snapshot = await this.transactions.pooled((pool) =>
+      this.snapshots.find(pool, tenantId, snapshotId),
+    );
     return usable(snapshot, `Snapshot ${snapshotId} does not exist.`, { snapshot_id: snapshotId });
   }
 

@@ -46,7 +46,9 @@ export class SnapshotsController {
         ? null
         : await this.transactions.pooled((pool) => this.snapshots.find(pool, caller.tenantId, snapshotId));
     if (snapshot === null) {
-      throw new AppError(SNAPSHOT_NOT_FOUND, `Snapshot ${id} does not exist.`, { context: { snapshot_id: id } });
+      throw new AppError(SNAPSHOT_NOT_FOUND, `Snapshot ${id} does not exist.`, {
+        context: { snapshot_id: id },
+      });
     }
     return toSnapshotDto(snapshot);
   }

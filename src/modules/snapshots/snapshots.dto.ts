@@ -13,7 +13,11 @@ export class SnapshotDto {
   @ApiProperty({ enum: OPERATIONS })
   operation!: SnapshotOperation;
 
-  @ApiProperty({ type: Number, description: 'The watermark: every write up to this token is in.', example: 1500 })
+  @ApiProperty({
+    type: Number,
+    description: 'The watermark: every write up to this token is in.',
+    example: 1500,
+  })
   max_visibility_token!: number;
 
   @ApiProperty({ type: Number, example: 7 })
@@ -22,10 +26,19 @@ export class SnapshotDto {
   @ApiProperty({ type: String, format: 'date-time' })
   created_at!: string;
 
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'Null while it can be queried.' })
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'Null while it can be queried.',
+  })
   expired_at!: string | null;
 
-  @ApiProperty({ type: 'object', additionalProperties: true, example: { added_files: 1, discarded_events: 0 } })
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: true,
+    example: { added_files: 1, discarded_events: 0 },
+  })
   summary!: Record<string, unknown>;
 }
 

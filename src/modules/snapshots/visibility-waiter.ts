@@ -50,7 +50,8 @@ export class VisibilityWaiter implements OnModuleInit, BeforeApplicationShutdown
     signal?: AbortSignal,
   ): Promise<Visibility | undefined> {
     const woken = new AbortController();
-    const ended = signal === undefined ? this.stopping.signal : AbortSignal.any([signal, this.stopping.signal]);
+    const ended =
+      signal === undefined ? this.stopping.signal : AbortSignal.any([signal, this.stopping.signal]);
     const pause = AbortSignal.any([woken.signal, ended]);
     const deadline = this.clock.now() + timeoutMs;
     const waiters = this.waiters.get(tenantId) ?? new Set<Waiter>();

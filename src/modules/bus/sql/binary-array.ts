@@ -16,7 +16,8 @@ export function uuidArray(values: readonly string[]): Buffer {
   let at = HEADER_BYTES;
   for (const value of values) {
     at = array.writeInt32BE(UUID_BYTES, at);
-    if (array.write(value, at, UUID_BYTES, 'hex') !== UUID_BYTES) throw new Error('a uuid needs 32 hex digits');
+    if (array.write(value, at, UUID_BYTES, 'hex') !== UUID_BYTES)
+      throw new Error('a uuid needs 32 hex digits');
     at += UUID_BYTES;
   }
   return array;

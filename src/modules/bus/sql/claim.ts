@@ -20,7 +20,10 @@ export interface HeaderRow {
 }
 
 /** The tenant's watermark and clock, in one statement. Takes no locks. */
-export async function readRange(tx: Tx, tenantId: string): Promise<{ base: number; clock: number } | undefined> {
+export async function readRange(
+  tx: Tx,
+  tenantId: string,
+): Promise<{ base: number; clock: number } | undefined> {
   const rows = await query<{ base: number; clock: number }>(
     tx,
     sql`SELECT h.published_token AS base, c.last_token AS clock
@@ -83,7 +86,12 @@ export async function writeClaimItems(tx: Tx, claimId: number, headers: readonly
     `INSERT INTO ingest_claim_item (claim_id, table_id, events, bytes)
      SELECT $1, table_id, sum(events), sum(bytes)
      FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS i (table_id, events, bytes) GROUP BY table_id`,
-    [claimId, headers.map((h) => h.table_id), headers.map((h) => h.record_count), headers.map((h) => h.body_bytes)],
+    [
+      claimId,
+      headers.map((h) => h.table_id),
+      headers.map((h) => h.record_count),
+      headers.map((h) => h.body_bytes),
+    ],
   );
 }
 

@@ -83,7 +83,10 @@ export async function advanceHead(
 }
 
 /** The snapshot of a publication. Lock the head first where the answer must be final. */
-export async function findPublication(executor: SqlExecutor, publicationId: string): Promise<number | undefined> {
+export async function findPublication(
+  executor: SqlExecutor,
+  publicationId: string,
+): Promise<number | undefined> {
   const [row] = await query<{ snapshot_id: number }>(
     executor,
     sql`SELECT snapshot_id FROM snapshot WHERE publication_id = ${publicationId}`,
