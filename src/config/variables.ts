@@ -199,7 +199,7 @@ export const VARIABLES = {
   TIDEMARK_HTTP_MAX_INFLATED_BYTES: variable(
     bytes(64 * MIB),
     '67108864',
-    'Largest request body after decompression.',
+    'Largest body of events after decompression; other calls take the limit of the body as sent.',
   ),
   TIDEMARK_CACHE_MAX_BYTES: variable(
     bytes(4 * GIB, MIB),

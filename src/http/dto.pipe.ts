@@ -1,9 +1,8 @@
 import { Body, Query, type PipeTransform } from '@nestjs/common';
-import { plainToInstance } from 'class-transformer';
 import { validate, type ValidationError } from 'class-validator';
 import { AppError, REQUEST_INVALID } from '../kernel/index.js';
 import { describeDto } from './dto-schema.js';
-import { shapeViolations, type Violation } from './dto-shape.js';
+import { instanceOf, shapeViolations, type Violation } from './dto-shape.js';
 import { jsonPath } from './json-path.js';
 
 /** Violations named in one answer. */
@@ -23,7 +22,7 @@ export class DtoPipe<T extends object> implements PipeTransform<unknown, Promise
     }
     const misshapen = shapeViolations(this.type, value);
     if (misshapen.length > 0) throw dtoInvalid(misshapen);
-    const dto = plainToInstance(this.type, value);
+    const dto = instanceOf(this.type, value);
     const errors = await validate(dto, {
       whitelist: true,
       forbidNonWhitelisted: true,

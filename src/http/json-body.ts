@@ -8,6 +8,7 @@ const MAX_DEPTH = 64;
 
 /** Parses JSON text. Throws REQUEST_INVALID with the position of the fault, also for keys that reach a prototype. */
 export function parseJson(text: string): unknown {
+  refuseDeep(text);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -29,31 +30,59 @@ function malformed(text: string): AppError {
   });
 }
 
-interface Node {
-  readonly value: unknown;
-  readonly key: string | number | undefined;
-  readonly parent: Node | undefined;
-  readonly depth: number;
-}
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const BRACKETS = { open: 0x5b, close: 0x5d } as const;
+const BRACES = { open: 0x7b, close: 0x7d } as const;
 
-/** Walks without recursion, so that depth itself cannot hurt. */
-function refuseUnsafe(root: unknown): void {
-  const pending: Node[] = [{ value: root, key: undefined, parent: undefined, depth: 0 }];
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    const { value, depth } = node;
-    if (typeof value !== 'object' || value === null) continue;
-    if (depth > MAX_DEPTH) throw bodyInvalid(`The body is nested deeper than ${MAX_DEPTH} levels.`);
-    if (Array.isArray(value)) {
-      for (let i = 0; i < value.length; i += 1)
-        pending.push({ value: value[i], key: i, parent: node, depth: depth + 1 });
-      continue;
-    }
-    for (const [key, member] of Object.entries(value)) {
-      const child = { value: member as unknown, key, parent: node, depth: depth + 1 };
-      if (reachesPrototype(key, member)) throw forbiddenKey(child);
-      pending.push(child);
+/** Before it is parsed, because the parser itself takes long for it. */
+function refuseDeep(text: string): void {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i += 1) {
+    const char = text.charCodeAt(i);
+    if (inString) {
+      if (char === BACKSLASH) i += 1;
+      else if (char === QUOTE) inString = false;
+    } else if (char === QUOTE) inString = true;
+    else if (char === BRACKETS.close || char === BRACES.close) depth -= 1;
+    else if (char === BRACKETS.open || char === BRACES.open) {
+      depth += 1;
+      if (depth > MAX_DEPTH + 1) throw bodyInvalid(`The body is nested deeper than ${MAX_DEPTH} levels.`);
     }
   }
+}
+
+/** Where the walk is in one object or array. */
+interface Step {
+  readonly entries: Iterator<[string | number, unknown]>;
+  key: string | number;
+}
+
+/** Walks with one step for each level, so that neither depth nor width can hurt. */
+function refuseUnsafe(root: unknown): void {
+  const steps = [stepInto(root)].filter((step) => step !== undefined);
+  for (let step = steps.at(-1); step !== undefined; step = steps.at(-1)) {
+    const next = step.entries.next();
+    if (next.done === true) {
+      steps.pop();
+      continue;
+    }
+    const [key, member] = next.value;
+    step.key = key;
+    if (typeof key === 'string' && reachesPrototype(key, member))
+      throw forbiddenKey(steps.map((passed) => passed.key));
+    const inner = stepInto(member);
+    if (inner !== undefined) steps.push(inner);
+  }
+}
+
+function stepInto(value: unknown): Step | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const entries: Iterator<[string | number, unknown]> = Array.isArray(value)
+    ? value.entries()
+    : Object.entries(value).values();
+  return { entries, key: '' };
 }
 
 function reachesPrototype(key: string, member: unknown): boolean {
@@ -66,9 +95,7 @@ function reachesPrototype(key: string, member: unknown): boolean {
   );
 }
 
-function forbiddenKey(node: Node): AppError {
-  const keys: (string | number)[] = [];
-  for (let at: Node | undefined = node; at?.key !== undefined; at = at.parent) keys.unshift(at.key);
+function forbiddenKey(keys: readonly (string | number)[]): AppError {
   const path = jsonPath(keys);
   return bodyInvalid(`The body has a key that is not allowed: ${path}.`, {
     violations: [{ path, message: 'this key is not allowed' }],

@@ -78,7 +78,9 @@ async function readJson(
 ): Promise<unknown> {
   if (!hasBody(request.raw)) return undefined;
   contentTypeOf(request, ['application/json']);
-  const bytes = await readBytes(request, reply, limits, hold);
+  // Parsed as a whole, which takes many times the memory of the text.
+  const maxInflatedBytes = Math.min(limits.maxInflatedBytes, limits.maxBodyBytes);
+  const bytes = await readBytes(request, reply, { ...limits, maxInflatedBytes }, hold);
   return bytes.length === 0 ? undefined : parseJson(bytes.toString('utf8'));
 }
 

@@ -278,6 +278,18 @@ describe('bodies that are refused', () => {
     }
   });
 
+  it('JSON that only compression makes small, where the call takes no events', async () => {
+    const text = JSON.stringify({ a: 'x'.repeat(MAX_BODY) });
+    const zipped = new Uint8Array(gzipSync(text));
+    const headers = { ...JSON_TYPE, 'content-encoding': 'gzip' };
+    expect((await post('/v1/ingest/t', zipped, headers)).status).toBe(201);
+    expect(await refused('/v1/echo', zipped, headers)).toEqual([
+      413,
+      'PAYLOAD_TOO_LARGE',
+      { max_bytes: MAX_BODY },
+    ]);
+  });
+
   it('truncated and corrupt compression', async () => {
     const text = Buffer.from(JSON.stringify({ a: 'x'.repeat(5000), b: Math.PI }));
     const wideWindow = await wideWindowFrame();
