@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { CanonicalWriter, contentHash } from './canonical-form.js';
+import { CanonicalWriter, contentHash, ValueTooLongError } from './canonical-form.js';
 import { parseLossless } from './lossless-json.js';
 
 const write = (value: unknown) => new CanonicalWriter().write(value);
@@ -89,6 +89,25 @@ describe('canonical form', () => {
     const writer = new CanonicalWriter();
     expect(writer.write({ b: 1, a: 2 })).toBe(writer.write({ a: 2, b: 1 }));
     expect(writer.write({ b: 2, a: 1 })).not.toBe(writer.write({ b: 1, a: 2 }));
+  });
+});
+
+describe('a value that is too long', () => {
+  it.each([
+    ['a list', Array<number>(5_000_000).fill(1)],
+    ['lists in a list', [1, [2, Array<object>(5_000_000).fill([])]]],
+    ['an object', Object.fromEntries(Array.from({ length: 900_000 }, (_, index) => [index, 1]))],
+    ['strings', { a: ['x'.repeat(5_000_000), 'y'.repeat(5_000_000)] }],
+  ])('as %s is given up early', (_, value) => {
+    expect(() => write(value)).toThrow(ValueTooLongError);
+  });
+
+  it('is one whose JSON text is: the form is never twice as long', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(write(value).length).toBeLessThanOrEqual(2 * JSON.stringify(value).length + 2);
+      }),
+    );
   });
 });
 

@@ -1,10 +1,19 @@
 import { hash } from 'node:crypto';
 import { ExactNumber } from '../tables/index.js';
+import { MAX_PAYLOAD_CHARS } from './ingest-limits.js';
+
+/** Thrown for a value whose JSON text, as sent, is longer than `MAX_PAYLOAD_CHARS`. */
+export class ValueTooLongError extends Error {}
+
+/** No value's form is more than twice as long as its JSON text. */
+const MAX_FORM_CHARS = 2 * MAX_PAYLOAD_CHARS;
+/** A member takes 5 characters at least: two quotes, a colon, a value and a comma. */
+const MAX_MEMBERS = MAX_PAYLOAD_CHARS / 5;
 
 /**
  * Writes JSON values in a form that is the same for equal values and differs for different ones. Objects are equal
  * without regard to the order of their keys, numbers by their exact value (1, 1.0 and 1e0 are one), strings by their
- * UTF-16 code units. Every part says its length, so that no two values run together.
+ * UTF-16 code units. Every part says its length, so that no two values run together. Throws `ValueTooLongError`.
  */
 export class CanonicalWriter {
   /** Members of all objects written so far. */
@@ -20,7 +29,10 @@ export class CanonicalWriter {
     if (typeof value === 'boolean') return value ? 't' : 'f';
     if (Array.isArray(value)) {
       let text = `a${value.length}:`;
-      for (const element of value) text += this.write(element, depth + 1);
+      for (const element of value) {
+        text += this.write(element, depth + 1);
+        if (text.length > MAX_FORM_CHARS) throw new ValueTooLongError();
+      }
       return text;
     }
     if (value instanceof ExactNumber) {
@@ -37,12 +49,14 @@ export class CanonicalWriter {
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i] as string;
       text += `${key.length}:${key}${this.write(object[key], depth + 1)}`;
+      if (text.length > MAX_FORM_CHARS) throw new ValueTooLongError();
     }
     return text;
   }
 
   private sortedKeys(object: object, depth: number): readonly string[] {
     const keys = Object.keys(object);
+    if (keys.length > MAX_MEMBERS) throw new ValueTooLongError();
     const last = this.orders[depth];
     if (last !== undefined && last.keys.length === keys.length) {
       let i = 0;

@@ -4,6 +4,9 @@ export const MAX_RECORDS = 100_000;
 /** Characters of one record's payload as JSON, with defaults, at most. The coordinator reads a record as a whole. */
 export const MAX_PAYLOAD_CHARS = 4 * 1024 * 1024;
 
+/** Objects and arrays of one request at most. Parsed ones take many times the memory of their text. */
+export const MAX_CONTAINERS = 2_000_000;
+
 /** Objects and arrays inside each other at most, the record itself included. */
 export const MAX_NESTING = 64;
 

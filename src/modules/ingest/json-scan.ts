@@ -2,6 +2,8 @@
 export interface JsonScan {
   /** Members of all objects. */
   readonly members: number;
+  /** Objects and arrays. */
+  readonly containers: number;
   /** Deepest nesting; the scan ends early where it passes the limit. */
   readonly depth: number;
   /** True when a number may have digits that a double loses: 16 characters or more, or an exponent. */
@@ -37,6 +39,7 @@ function classes(sets: Record<string, number>): Uint8Array {
 /** Scans `bytes` from `start` to `end`. Never fails: malformed text is for the parser to refuse. */
 export function scanJson(bytes: Uint8Array, start: number, end: number, maxDepth: number): JsonScan {
   let members = 0;
+  let containers = 0;
   let depth = 0;
   let deepest = 0;
   let longNumbers = false;
@@ -61,6 +64,7 @@ export function scanJson(bytes: Uint8Array, start: number, end: number, maxDepth
       }
     } else if (kind === COLON) members += 1;
     else if (kind === OPEN) {
+      containers += 1;
       depth += 1;
       if (depth > deepest) deepest = depth;
     } else if (kind === CLOSE) depth -= 1;
@@ -71,5 +75,5 @@ export function scanJson(bytes: Uint8Array, start: number, end: number, maxDepth
       if (part === 2 || i - first >= LONG_NUMBER_CHARS) longNumbers = true;
     }
   }
-  return { members, depth: deepest, longNumbers, surrogates };
+  return { members, containers, depth: deepest, longNumbers, surrogates };
 }

@@ -205,4 +205,22 @@ describe('prepareRecords', () => {
     const large = `{"idempotency_key":"a","payload":{"id":1,"extra":"${'x'.repeat(5_000_000)}"}}`;
     expect((await refusalOf(large, 'ndjson')).code).toBe('PAYLOAD_TOO_LARGE');
   });
+
+  it.each([
+    ['a list', `{"extra":[${'1,'.repeat(20_000_000)}1]}`],
+    ['lists in a list', `{"extra":[${`[${'1,'.repeat(200_000)}1],`.repeat(100)}1]}`],
+    [
+      'an object',
+      `{${Array.from({ length: 1_500_000 }, (_, index) => `"${index.toString(36)}":1`).join(',')}}`,
+    ],
+  ])('refuses %s too large for a payload', async (_, payload) => {
+    const text = `{"records":[{"idempotency_key":"a","payload":${payload}}]}`;
+    expect((await refusalOf(text)).code).toBe('PAYLOAD_TOO_LARGE');
+  });
+
+  it.each(['json', 'ndjson'] as const)('refuses more objects than memory is for, in %s', async (kind) => {
+    const one = `{"idempotency_key":"a","payload":{"extra":[${'{},'.repeat(700_000)}{}]}}`;
+    const text = kind === 'json' ? `{"records":[${one},${one},${one}]}` : `${one}\n${one}\n${one}`;
+    expect((await refusalOf(text, kind)).code).toBe('PAYLOAD_TOO_LARGE');
+  });
 });

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError, PAYLOAD_TOO_LARGE, REQUEST_INVALID } from '../../kernel/index.js';
 import type { IngestRecord } from '../bus/index.js';
 import { SCHEMA_VIOLATION, type PayloadValidator } from '../tables/index.js';
-import { CanonicalWriter, contentHash } from './canonical-form.js';
+import { CanonicalWriter, contentHash, ValueTooLongError } from './canonical-form.js';
 import { IDEMPOTENCY_KEY_REQUIRED } from './ingest.errors.js';
 import { MAX_PAYLOAD_CHARS } from './ingest-limits.js';
 import { Violations } from './request-violations.js';
@@ -66,11 +66,20 @@ class Preparation {
     this.recordMembers += Object.keys(sent as object).length;
     if (key === undefined && !this.covered) this.refuseKeyless(index);
     // Before the defaults, and before the validator puts the body's forms in.
-    const hash = contentHash(op, eventTime, this.canonical.write(payload));
+    const hash = contentHash(op, eventTime, this.canonicalOf(index, payload));
     if (!this.validator.normalise(payload)) return this.refuseMisfit(index, payload);
     const text = JSON.stringify(payload);
     if (text.length > MAX_PAYLOAD_CHARS) this.refuseSize(index);
     this.prepared.push({ key, op, contentHash: hash, eventTime, payload: text });
+  }
+
+  private canonicalOf(index: number, payload: Record<string, unknown>): string {
+    try {
+      return this.canonical.write(payload);
+    } catch (error) {
+      if (error instanceof ValueTooLongError) this.refuseSize(index);
+      throw error;
+    }
   }
 
   private refuseKeyless(index: number): void {
