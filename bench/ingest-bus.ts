@@ -12,8 +12,8 @@ import { coveredKey, storedKey } from '../src/modules/bus/stored-key.js';
 import { insertTenant } from '../test/support/bus-postgres.js';
 
 /**
- * The bus alone, without HTTP: events a second through `append`, against raw COPY on one connection into a table with
- * a unique key on the same data. Run it with a server that syncs:
+ * The bus alone, without HTTP: events a second through `append`, against raw COPY on one connection of records of the
+ * same kind into a table with a unique key. `lowest` and `highest` are of bus/each. Run it with a server that syncs:
  *   node --import ./test/support/bus-source.mjs bench/ingest-bus.ts --url postgres://… [--ledger 2000000]
  */
 const { values: options } = parseArgs({
@@ -94,26 +94,29 @@ async function measureBus(bus: IngestBus, requests: readonly IngestRequest[]): P
   return (requests.length * BATCH) / ((performance.now() - started) / 1000);
 }
 
-/** The same records by one COPY on one connection, into a table with a unique text key. Answers events a second. */
+const copyLines = ({ requestKey, records }: IngestRequest): string =>
+  records
+    .map(
+      ({ key, payload }, at) =>
+        `${key ?? coveredKey(requestKey ?? '', at)}\t${payload.replaceAll('\\', '\\\\')}\n`,
+    )
+    .join('');
+
+/**
+ * The same records by COPY on one connection, into a table with a unique text key: one statement for all, or a
+ * statement and commit for each request. Answers events a second.
+ */
 async function measureCopy(
   client: pg.Client,
   requests: readonly IngestRequest[],
   kind: KeyKind,
+  each: 'one statement' | 'one a request',
 ): Promise<number> {
+  const copy = (sent: readonly IngestRequest[]) =>
+    pipeline(Readable.from(sent.map(copyLines)), client.query(copyFrom(`COPY copy_${kind} FROM STDIN`)));
   const started = performance.now();
-  await pipeline(
-    Readable.from(
-      requests.map(({ requestKey, records }) =>
-        records
-          .map(
-            ({ key, payload }, at) =>
-              `${key ?? coveredKey(requestKey ?? '', at)}\t${payload.replaceAll('\\', '\\\\')}\n`,
-          )
-          .join(''),
-      ),
-    ),
-    client.query(copyFrom(`COPY copy_${kind} FROM STDIN`)),
-  );
+  if (each === 'one statement') await copy(requests);
+  else for (const request of requests) await copy([request]);
   return (requests.length * BATCH) / ((performance.now() - started) / 1000);
 }
 
@@ -178,33 +181,40 @@ process.stdout.write(
   `${WRITERS} writers, requests of ${BATCH} events of ${makeRecord('counting').payload.length} bytes, ` +
     `${EVENTS} events a round, ${ROUNDS} rounds, ${LEDGER} rows in the ledger before\n`,
 );
-const header = ['keys', 'COPY, events/s', 'bus, events/s', 'ratio', 'lowest', 'highest'];
-process.stdout.write(`${header.map((text) => text.padStart(15)).join('')}\n`);
+const header = ['keys', 'COPY, one', 'COPY, each', 'bus', 'bus/one', 'bus/each', 'lowest', 'highest'];
+const WIDTH = 11;
+process.stdout.write(`${header.map((text) => text.padStart(WIDTH)).join('')}\n`);
 for (const [index, kind] of kinds.entries()) {
   const tableId = index + 1;
   await preload(client, tableId, kind);
   await client.query('VACUUM ANALYZE');
   await measureBus(bus, makeRequests(tableId, kind, 20_000));
-  await measureCopy(client, makeRequests(tableId, kind, 20_000), kind);
-  const copies: number[] = [];
-  const appends: number[] = [];
+  const rounds: { one: number; each: number; bus: number }[] = [];
   for (let round = 0; round < ROUNDS; round++) {
+    const rates = { one: NaN, each: NaN, bus: NaN };
+    if (!options['no-copy']) {
+      await client.query('CHECKPOINT');
+      rates.one = await measureCopy(client, makeRequests(tableId, kind, EVENTS), kind, 'one statement');
+      await client.query('CHECKPOINT');
+      rates.each = await measureCopy(client, makeRequests(tableId, kind, EVENTS), kind, 'one a request');
+    }
     const requests = makeRequests(tableId, kind, EVENTS);
     await client.query('CHECKPOINT');
-    if (!options['no-copy']) copies.push(await measureCopy(client, requests, kind));
-    await client.query('CHECKPOINT');
-    appends.push(await measureBus(bus, requests));
+    rates.bus = await measureBus(bus, requests);
+    rounds.push(rates);
   }
-  const ratios = appends.map((rate, round) => rate / (copies[round] ?? NaN));
+  const ratios = rounds.map((rates) => rates.bus / rates.each);
   const cells = [
     kind,
-    median(copies).toFixed(0),
-    median(appends).toFixed(0),
+    median(rounds.map((rates) => rates.one)).toFixed(0),
+    median(rounds.map((rates) => rates.each)).toFixed(0),
+    median(rounds.map((rates) => rates.bus)).toFixed(0),
+    median(rounds.map((rates) => rates.bus / rates.one)).toFixed(2),
     median(ratios).toFixed(2),
     Math.min(...ratios).toFixed(2),
     Math.max(...ratios).toFixed(2),
   ];
-  process.stdout.write(`${cells.map((text) => text.padStart(15)).join('')}\n`);
+  process.stdout.write(`${cells.map((text) => text.padStart(WIDTH)).join('')}\n`);
 }
 await client.end();
 await dataSource.destroy();

@@ -93,7 +93,7 @@ export class GroupCommitter {
   private async call(first: IngestRequest, plan: GroupPlan): Promise<Map<PlannedBatch, number>> {
     return translateDatabaseError(async () => {
       const batchIds = await this.batchIds.take(plan.batches.length);
-      const bodies = plan.batches.map((batch, index) => encodeBody(batchIds[index] ?? 0, batch.lines));
+      const bodies = plan.batches.map((batch, index) => encodeBody(batchIds[index] ?? 0, batch));
       let last = await ingestGroup(this.executor, {
         tenantId: first.tenantId,
         catalogEpoch: first.catalogEpoch,

@@ -2,8 +2,17 @@ import fc from 'fast-check';
 import { arbitraryRequest, type SketchedRequest } from '../../../test/support/bus-arbitraries.js';
 import { expectedAck, ModelTable, nameOf, type ModelOutcome } from '../../../test/support/bus-model.js';
 import { hashOf, record, type RecordSketch } from '../../../test/support/bus-requests.js';
-import type { IngestRequest } from './ingest-bus.js';
-import { judge, unitsOf, type GroupPlan, type JudgedRequest, type LedgerRow } from './judgement.js';
+import type { IngestRecord, IngestRequest } from './ingest-bus.js';
+import {
+  forEachLine,
+  judge,
+  skippedOrdinals,
+  unitsOf,
+  type GroupPlan,
+  type JudgedRequest,
+  type LedgerRow,
+  type PlannedBatch,
+} from './judgement.js';
 import { storedKey } from './stored-key.js';
 
 function judged(records: readonly RecordSketch[], more: Partial<IngestRequest> = {}): JudgedRequest {
@@ -26,13 +35,19 @@ const rowFor = (key: string, content: number, token: number): [string, LedgerRow
   { contentHash: hashOf(content), token },
 ];
 
+function linesOf(batch: PlannedBatch) {
+  const lines: { ordinal: number; key: string; record: IngestRecord }[] = [];
+  forEachLine(batch, (ordinal, key, line) => lines.push({ ordinal, key, record: line }));
+  return lines;
+}
+
 describe('unitsOf', () => {
   it('has a unit for each record with a key of its own and one for all others', () => {
     const { units } = judged([{ key: 'a' }, {}, { key: 'b' }, {}], { requestKey: 'r' });
-    expect(units.map(({ kind, positions }) => [kind, positions])).toEqual([
-      ['record', [0]],
-      ['record', [2]],
-      ['request', [1, 3]],
+    expect(units.map(({ position, covered }) => [position, covered])).toEqual([
+      [0, undefined],
+      [2, undefined],
+      [1, [1, 3]],
     ]);
   });
 
@@ -59,18 +74,15 @@ describe('judge', () => {
       new Map([rowFor('b', 0, 41)]),
     );
     expect(verdicts[0]).toMatchObject({ kind: 'kept', acceptedCount: 2, duplicateCount: 1 });
-    const [batch] = plan.batches;
-    expect(batch).toMatchObject({ records: 4, skippedOrdinals: [1] });
-    expect(batch?.lines.map(({ ordinal, key }) => [ordinal, key])).toEqual([
+    const [batch] = plan.batches as [PlannedBatch];
+    expect(batch.records).toBe(4);
+    expect(skippedOrdinals(batch)).toEqual([1]);
+    expect(linesOf(batch).map(({ ordinal, key }) => [ordinal, key])).toEqual([
       [0, 'a'],
       [2, 'c'],
       [3, 'd'],
     ]);
-    expect(plan.rows.map(({ ordinal, recordCount }) => [ordinal, recordCount])).toEqual([
-      [0, 1],
-      [2, 1],
-      [3, 1],
-    ]);
+    expect(plan.rows.map(({ ordinal }) => ordinal)).toEqual([0, 2, 3]);
   });
 
   it('gives no ordinals to refused and wholly duplicate requests', () => {
@@ -86,8 +98,8 @@ describe('judge', () => {
     });
     expect(verdicts[1]).toEqual({ kind: 'refused', position: 1, key: 'b', final: true });
     expect(plan.batches).toHaveLength(1);
-    expect(plan.batches[0]).toMatchObject({ records: 1, skippedOrdinals: [] });
-    expect(plan.rows.map((row) => row.storedKey)).toEqual([storedKey(1, 'record', 'c')]);
+    expect(plan.batches[0]?.records).toBe(1);
+    expect(plan.rows.map(({ unit }) => unit.storedKey)).toEqual([storedKey(1, 'record', 'c')]);
   });
 
   it('makes no plan where nothing is new', () => {
@@ -124,17 +136,17 @@ describe('judge', () => {
     expect(verdicts[1]).toEqual({ kind: 'refused', position: undefined, key: 'r', final: false });
   });
 
-  it('points the row of a request at its first record and counts all of them', () => {
+  it('points the row of a request at its first record', () => {
     const { plan } = judge(
       [judged([{ key: 'a' }]), judged([{ key: 'b' }, {}, {}], { requestKey: 'r' })],
       new Map(),
     );
-    expect(plan.rows.find(({ kind }) => kind === 'request')).toMatchObject({ ordinal: 1, recordCount: 3 });
+    expect(plan.rows.find(({ unit }) => unit.covered !== undefined)?.ordinal).toBe(1);
   });
 
   it('finds the tokens of a repeated request by position', () => {
     const again = judged([{ key: 'new' }, {}, {}], { requestKey: 'r' });
-    const unit = again.units.find(({ kind }) => kind === 'request');
+    const unit = again.units.find(({ covered }) => covered !== undefined);
     const ledger = new Map([[unit?.storedKey ?? '', { contentHash: unit?.contentHash ?? '', token: 100 }]]);
     const { verdicts } = judge([again], ledger);
     expect(verdicts[0]).toMatchObject({ acceptedCount: 1, duplicateCount: 2 });
@@ -198,7 +210,7 @@ function runGroups(groups: readonly (readonly SketchedRequest[])[]) {
       ),
     );
     let { verdicts, plan } = judge(requests, found);
-    const met = plan.rows.filter((row) => ledger.has(row.storedKey));
+    const met = plan.rows.filter((row) => ledger.has(row.unit.storedKey));
     if (met.length > 0) {
       // The function raised: everything that is in the ledger is read, and the group judged again.
       for (const { units } of requests) {
@@ -245,13 +257,13 @@ function commit(
 ): number {
   let next = clock + 1;
   for (const batch of plan.batches) {
-    for (const { ordinal, record: line } of batch.lines)
+    for (const { ordinal, record: line } of linesOf(batch))
       tokens.set(JSON.parse(line.payload) as string, next + ordinal);
     for (const row of plan.rows.filter((candidate) => candidate.batch === batch)) {
-      if (ledger.has(row.storedKey)) throw new Error('a key is given out twice');
-      ledger.set(row.storedKey, { contentHash: row.contentHash, token: next + row.ordinal });
+      if (ledger.has(row.unit.storedKey)) throw new Error('a key is given out twice');
+      ledger.set(row.unit.storedKey, { contentHash: row.unit.contentHash, token: next + row.ordinal });
     }
-    const ordinals = [...batch.lines.map((line) => line.ordinal), ...batch.skippedOrdinals].sort(
+    const ordinals = [...linesOf(batch).map(({ ordinal }) => ordinal), ...skippedOrdinals(batch)].sort(
       (a, b) => a - b,
     );
     expect(ordinals).toEqual(Array.from({ length: batch.records }, (_, ordinal) => ordinal));

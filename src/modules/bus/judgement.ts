@@ -1,5 +1,5 @@
 import type { IngestRecord, IngestRequest } from './ingest-bus.js';
-import { coveredHash, coveredKey, storedKey, type KeyKind } from './stored-key.js';
+import { coveredHash, coveredKey, storedKey } from './stored-key.js';
 
 /** A row of the ledger that was found committed, hence final. */
 export interface LedgerRow {
@@ -10,20 +10,21 @@ export interface LedgerRow {
 
 /** A ledger row to be written. */
 export interface NewLedgerRow {
-  readonly storedKey: string;
-  readonly contentHash: string;
-  readonly kind: KeyKind;
-  readonly op: IngestRecord['op'];
+  readonly unit: Unit;
   readonly batch: PlannedBatch;
+  /** Of the record, or of the first record of the request. */
   readonly ordinal: number;
-  /** 1, or all records of the request. */
-  readonly recordCount: number;
+  /** The request that brings it. */
+  readonly request: IngestRequest;
 }
 
-export interface PlannedLine {
-  readonly ordinal: number;
-  readonly key: string;
-  readonly record: IngestRecord;
+/** The part of a batch that one request brings. */
+export interface PlannedPart {
+  readonly request: IngestRequest;
+  /** Ordinal of its first record; the others follow by position. */
+  readonly base: number;
+  /** Positions that have an ordinal but no line. */
+  readonly duplicates: ReadonlyMap<number, unknown>;
 }
 
 export interface PlannedBatch {
@@ -31,8 +32,7 @@ export interface PlannedBatch {
   readonly schemaVersion: number;
   /** Ordinals taken, those of duplicates included. */
   records: number;
-  readonly skippedOrdinals: number[];
-  readonly lines: PlannedLine[];
+  readonly parts: PlannedPart[];
 }
 
 /** What one call of the ingest function writes. Batches are in the order of their table ids. */
@@ -70,52 +70,42 @@ export interface Judgement {
   readonly plan: GroupPlan;
 }
 
-/** One idempotency key of a request with the positions of the records that it answers for. */
-interface Unit {
+/** One idempotency key of a request. */
+export interface Unit {
   readonly storedKey: string;
-  readonly kind: KeyKind;
   readonly contentHash: string;
-  readonly key: string;
-  readonly positions: readonly number[];
-}
-
-/** A key that this group brings, with the place of its first record. */
-interface Newcomer {
-  readonly contentHash: string;
-  /** Index of the request that brings it. */
-  readonly request: number;
-  readonly batch: PlannedBatch;
-  readonly ordinal: number;
+  /** The first record that it answers for. */
+  readonly position: number;
+  /** All records that the request's key answers for; absent for a record's own key. */
+  readonly covered: readonly number[] | undefined;
 }
 
 /** The keys of a request, in the order of its records. Costly (a hash a record): do it once a request. */
 export function unitsOf(request: IngestRequest): Unit[] {
   const units: Unit[] = [];
   const covered: number[] = [];
-  request.records.forEach((record, position) => {
-    if (record.key === undefined) covered.push(position);
+  request.records.forEach(({ key, contentHash }, position) => {
+    if (key === undefined) covered.push(position);
     else {
       units.push({
-        storedKey: storedKey(request.tableId, 'record', record.key),
-        kind: 'record',
-        contentHash: record.contentHash,
-        key: record.key,
-        positions: [position],
+        storedKey: storedKey(request.tableId, 'record', key),
+        contentHash,
+        position,
+        covered: undefined,
       });
     }
   });
-  if (covered.length > 0) {
-    const { requestKey } = request;
-    if (requestKey === undefined)
-      throw new Error(`record ${covered[0]} has no idempotency key, nor has its request`);
-    units.push({
-      storedKey: storedKey(request.tableId, 'request', requestKey),
-      kind: 'request',
-      contentHash: coveredHash(covered.map((p) => `${p}:${request.records[p]?.contentHash ?? ''}`)),
-      key: requestKey,
-      positions: covered,
-    });
-  }
+  const [position] = covered;
+  if (position === undefined) return units;
+  const { requestKey } = request;
+  if (requestKey === undefined)
+    throw new Error(`record ${position} has no idempotency key, nor has its request`);
+  units.push({
+    storedKey: storedKey(request.tableId, 'request', requestKey),
+    contentHash: coveredHash(covered.map((p) => `${p}:${request.records[p]?.contentHash ?? ''}`)),
+    position,
+    covered,
+  });
   return units;
 }
 
@@ -131,72 +121,45 @@ export interface JudgedRequest {
  */
 export function judge(requests: readonly JudgedRequest[], ledger: ReadonlyMap<string, LedgerRow>): Judgement {
   const batches = new Map<number, PlannedBatch>();
-  const newcomers = new Map<string, Newcomer>();
-  const rows: NewLedgerRow[] = [];
+  const rows = new Map<string, NewLedgerRow>();
 
-  const verdicts = requests.map(({ request, units }, index): Verdict => {
+  const verdicts = requests.map(({ request, units }): Verdict => {
     const batch = batches.get(request.tableId) ?? newBatch(request);
     const base = batch.records;
-    const fresh: Unit[] = [];
     const duplicates = new Map<number, TokenSource>();
+    let fresh = 0;
     for (const unit of units) {
-      const { storedKey: key, contentHash, kind, positions } = unit;
-      const newcomer = newcomers.get(key);
-      const known = newcomer ?? ledger.get(key);
+      const { storedKey: key, contentHash, position, covered } = unit;
+      const row = rows.get(key);
+      const known = row?.unit ?? ledger.get(key);
       if (known === undefined) {
-        fresh.push(unit);
-        newcomers.set(key, { contentHash, request: index, batch, ordinal: base + firstPosition(unit) });
+        fresh += 1;
+        // A request's row points at the request's first record, whichever records its key covers.
+        const ordinal = covered === undefined ? base + position : base;
+        rows.set(key, { unit, batch, ordinal, request });
       } else if (known.contentHash !== contentHash) {
-        for (const { storedKey: ownKey } of fresh) newcomers.delete(ownKey);
+        for (const own of units) if (rows.get(own.storedKey)?.unit === own) rows.delete(own.storedKey);
         return {
           kind: 'refused',
-          position: kind === 'record' ? positions[0] : undefined,
-          key: unit.key,
-          final: newcomer === undefined || newcomer.request === index,
+          position: covered === undefined ? position : undefined,
+          key: (covered === undefined ? request.records[position]?.key : request.requestKey) ?? '',
+          final: row === undefined || row.request === request,
         };
       } else {
-        for (const position of positions)
-          duplicates.set(position, sourceOf(known, kind === 'request' ? position : 0));
+        const original = row ?? (known as LedgerRow);
+        if (covered === undefined) duplicates.set(position, sourceOf(original, 0));
+        else for (const offset of covered) duplicates.set(offset, sourceOf(original, offset));
       }
-    }
-    if (fresh.length === 0) {
-      return {
-        kind: 'kept',
-        acceptedCount: 0,
-        duplicateCount: duplicates.size,
-        tokens: [...duplicates.values()],
-      };
-    }
-
-    batches.set(request.tableId, batch);
-    for (const unit of fresh) {
-      rows.push({
-        storedKey: unit.storedKey,
-        contentHash: unit.contentHash,
-        kind: unit.kind,
-        op: request.records[unit.positions[0] ?? 0]?.op ?? 'insert',
-        batch,
-        ordinal: base + firstPosition(unit),
-        recordCount: unit.kind === 'request' ? request.records.length : 1,
-      });
     }
     const tokens: TokenSource[] = [...duplicates.values()];
-    let last = base;
-    request.records.forEach((record, position) => {
-      const ordinal = base + position;
-      if (duplicates.has(position)) {
-        batch.skippedOrdinals.push(ordinal);
-      } else {
-        batch.lines.push({
-          ordinal,
-          key: record.key ?? coveredKey(request.requestKey ?? '', position),
-          record,
-        });
-        last = ordinal;
-      }
-    });
-    tokens.push({ batch, ordinal: last });
+    if (fresh === 0) return { kind: 'kept', acceptedCount: 0, duplicateCount: duplicates.size, tokens };
+
+    batches.set(request.tableId, batch);
+    batch.parts.push({ request, base, duplicates });
     batch.records = base + request.records.length;
+    let last = request.records.length - 1;
+    while (duplicates.has(last)) last -= 1;
+    tokens.push({ batch, ordinal: base + last });
     return {
       kind: 'kept',
       acceptedCount: request.records.length - duplicates.size,
@@ -205,18 +168,38 @@ export function judge(requests: readonly JudgedRequest[], ledger: ReadonlyMap<st
     };
   });
 
-  return { verdicts, plan: { batches: [...batches.values()].sort((a, b) => a.tableId - b.tableId), rows } };
+  return {
+    verdicts,
+    plan: {
+      batches: [...batches.values()].sort((a, b) => a.tableId - b.tableId),
+      rows: [...rows.values()],
+    },
+  };
 }
 
-/** A request's row points at the request's first record, whichever records its key covers. */
-function firstPosition(unit: Unit): number {
-  return unit.kind === 'request' ? 0 : (unit.positions[0] ?? 0);
+/** Calls `visit` for each record that the batch keeps, in the order of their ordinals. */
+export function forEachLine(
+  batch: PlannedBatch,
+  visit: (ordinal: number, key: string, record: IngestRecord) => void,
+): void {
+  for (const { request, base, duplicates } of batch.parts) {
+    request.records.forEach((record, position) => {
+      if (duplicates.has(position)) return;
+      visit(base + position, record.key ?? coveredKey(request.requestKey ?? '', position), record);
+    });
+  }
 }
 
-function sourceOf(known: Newcomer | LedgerRow, offset: number): TokenSource {
-  return 'token' in known
-    ? { token: known.token + offset }
-    : { batch: known.batch, ordinal: known.ordinal + offset };
+/** Ordinals of the batch that have no line, ascending. */
+export function skippedOrdinals(batch: PlannedBatch): number[] {
+  const skipped = batch.parts.flatMap(({ base, duplicates }) => [...duplicates.keys()].map((p) => base + p));
+  return skipped.sort((a, b) => a - b);
+}
+
+function sourceOf(original: NewLedgerRow | LedgerRow, offset: number): TokenSource {
+  return 'token' in original
+    ? { token: original.token + offset }
+    : { batch: original.batch, ordinal: original.ordinal + offset };
 }
 
 function newBatch(request: IngestRequest): PlannedBatch {
@@ -224,7 +207,6 @@ function newBatch(request: IngestRequest): PlannedBatch {
     tableId: request.tableId,
     schemaVersion: request.schemaVersion,
     records: 0,
-    skippedOrdinals: [],
-    lines: [],
+    parts: [],
   };
 }

@@ -10,25 +10,25 @@ const INT4_BYTES = 4;
 const UUID_OID = 2950;
 const INT4_OID = 23;
 
-/** From 32 hex digits each. */
-export function uuidArray(values: readonly string[]): Buffer {
-  const array = allocate(values.length, UUID_OID, UUID_BYTES);
+/** `valueOf` answers 32 hex digits. */
+export function uuidArray<Row>(rows: readonly Row[], valueOf: (row: Row) => string): Buffer {
+  const array = allocate(rows.length, UUID_OID, UUID_BYTES);
   let at = HEADER_BYTES;
-  for (const value of values) {
+  for (const row of rows) {
     at = array.writeInt32BE(UUID_BYTES, at);
-    if (array.write(value, at, UUID_BYTES, 'hex') !== UUID_BYTES)
+    if (array.write(valueOf(row), at, UUID_BYTES, 'hex') !== UUID_BYTES)
       throw new Error('a uuid needs 32 hex digits');
     at += UUID_BYTES;
   }
   return array;
 }
 
-export function int4Array(values: readonly number[]): Buffer {
-  const array = allocate(values.length, INT4_OID, INT4_BYTES);
+export function int4Array<Row>(rows: readonly Row[], valueOf: (row: Row) => number): Buffer {
+  const array = allocate(rows.length, INT4_OID, INT4_BYTES);
   let at = HEADER_BYTES;
-  for (const value of values) {
+  for (const row of rows) {
     at = array.writeInt32BE(INT4_BYTES, at);
-    at = array.writeInt32BE(value, at);
+    at = array.writeInt32BE(valueOf(row), at);
   }
   return array;
 }

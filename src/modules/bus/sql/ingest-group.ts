@@ -1,6 +1,6 @@
 import { query, sql, type SqlExecutor } from '../../../database/index.js';
 import type { WindowClass } from '../ingest-bus.js';
-import type { GroupPlan, NewLedgerRow } from '../judgement.js';
+import { skippedOrdinals, type GroupPlan, type NewLedgerRow } from '../judgement.js';
 import { int4Array, uuidArray } from './binary-array.js';
 
 export interface GroupCall {
@@ -16,9 +16,15 @@ export interface GroupCall {
 const literal = (items: readonly (string | number)[]): string => `{${items.join(',')}}`;
 
 /** Batch (1-based), kind and op of a row in one integer, as the ingest function takes them apart. */
-function markOf({ kind, op }: NewLedgerRow, batch: number): number {
-  return (batch << 16) | ((kind === 'record' ? 'r' : 'q').charCodeAt(0) << 8) | op.charCodeAt(0);
+function markOf({ unit, request }: NewLedgerRow, batch: number): number {
+  const kind = unit.covered === undefined ? 'r' : 'q';
+  const op = request.records[unit.position]?.op ?? 'insert';
+  return (batch << 16) | (kind.charCodeAt(0) << 8) | op.charCodeAt(0);
 }
+
+/** 1, or all records of the request. */
+const recordCountOf = ({ unit, request }: NewLedgerRow): number =>
+  unit.covered === undefined ? 1 : request.records.length;
 
 /**
  * One group commit, in a transaction of its own. Lock order and SQLSTATEs: see the function in its migration.
@@ -27,17 +33,16 @@ function markOf({ kind, op }: NewLedgerRow, batch: number): number {
 export async function ingestGroup(executor: SqlExecutor, call: GroupCall): Promise<number> {
   const { rows, batches } = call.plan;
   const indexOf = new Map(batches.map((batch, index) => [batch, index + 1]));
-  const marks = rows.map((row) => markOf(row, indexOf.get(row.batch) ?? 0));
   const [row] = await query<{ base_token: number }>(
     executor,
     sql`SELECT base_token FROM ingest_group(
       ${call.tenantId}, ${call.catalogEpoch}, ${call.windowClass},
-      ${uuidArray(rows.map((r) => r.storedKey))}::uuid[], ${uuidArray(rows.map((r) => r.contentHash))}::uuid[],
-      ${int4Array(marks)}::int[], ${int4Array(rows.map((r) => r.ordinal))}::int[],
-      ${int4Array(rows.map((r) => r.recordCount))}::int[],
+      ${uuidArray(rows, (row) => row.unit.storedKey)}::uuid[], ${uuidArray(rows, (row) => row.unit.contentHash)}::uuid[],
+      ${int4Array(rows, (row) => markOf(row, indexOf.get(row.batch) ?? 0))}::int[],
+      ${int4Array(rows, (row) => row.ordinal)}::int[], ${int4Array(rows, recordCountOf)}::int[],
       ${literal(call.batchIds)}::bigint[], ${literal(batches.map((b) => b.tableId))}::bigint[],
       ${literal(batches.map((b) => b.schemaVersion))}::int[], ${literal(batches.map((b) => b.records))}::int[],
-      ${`{${batches.map((b) => `"${literal(b.skippedOrdinals)}"`).join(',')}}`}::text[],
+      ${`{${batches.map((b) => `"${literal(skippedOrdinals(b))}"`).join(',')}}`}::text[],
       ${literal(call.bodies.map((b) => b.length))}::int[], ${inOneBuffer(call.bodies)})`,
   );
   if (row === undefined) throw new Error('the ingest function answered nothing');
