@@ -7,6 +7,9 @@ export const MAX_PAYLOAD_CHARS = 4 * 1024 * 1024;
 /** Objects and arrays of one request at most. Parsed ones take many times the memory of their text. */
 export const MAX_CONTAINERS = 2_000_000;
 
+/** Values of one request at most where a number needs exact reading, which takes a microsecond or two for every value. */
+export const MAX_EXACT_VALUES = 3_000_000;
+
 /** Objects and arrays inside each other at most, the record itself included. */
 export const MAX_NESTING = 64;
 

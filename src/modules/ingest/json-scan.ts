@@ -4,6 +4,8 @@ export interface JsonScan {
   readonly members: number;
   /** Objects and arrays. */
   readonly containers: number;
+  /** Commas outside of strings: about as many as there are values. */
+  readonly commas: number;
   /** Deepest nesting; the scan ends early where it passes the limit. */
   readonly depth: number;
   /** True when a number may have digits that a double loses: 16 characters or more, or an exponent. */
@@ -18,10 +20,18 @@ const OPEN = 3;
 const CLOSE = 4;
 const NUMBER = 5;
 const LONG_NUMBER_CHARS = 16;
+const COMMA = 6;
 const BACKSLASH = 0x5c;
 
 /** What a byte outside of strings begins. */
-const BEGINS = classes({ '"': QUOTE, ':': COLON, '{[': OPEN, '}]': CLOSE, '-0123456789': NUMBER });
+const BEGINS = classes({
+  '"': QUOTE,
+  ':': COLON,
+  ',': COMMA,
+  '{[': OPEN,
+  '}]': CLOSE,
+  '-0123456789': NUMBER,
+});
 /** Bytes that go on a number: 1, and 2 for its exponent. */
 const IN_NUMBER = classes({ '0123456789+-.': 1, eE: 2 });
 /** Bytes that interrupt the run through a string: its end, an escape, a control character (malformed). */
@@ -40,6 +50,7 @@ function classes(sets: Record<string, number>): Uint8Array {
 export function scanJson(bytes: Uint8Array, start: number, end: number, maxDepth: number): JsonScan {
   let members = 0;
   let containers = 0;
+  let commas = 0;
   let depth = 0;
   let deepest = 0;
   let longNumbers = false;
@@ -63,6 +74,7 @@ export function scanJson(bytes: Uint8Array, start: number, end: number, maxDepth
         i++;
       }
     } else if (kind === COLON) members += 1;
+    else if (kind === COMMA) commas += 1;
     else if (kind === OPEN) {
       containers += 1;
       depth += 1;
@@ -75,5 +87,5 @@ export function scanJson(bytes: Uint8Array, start: number, end: number, maxDepth
       if (part === 2 || i - first >= LONG_NUMBER_CHARS) longNumbers = true;
     }
   }
-  return { members, containers, depth: deepest, longNumbers, surrogates };
+  return { members, containers, commas, depth: deepest, longNumbers, surrogates };
 }

@@ -1,6 +1,6 @@
 import { AppError, PAYLOAD_TOO_LARGE } from '../../kernel/index.js';
 import { toExactNumber } from '../tables/index.js';
-import { MAX_CONTAINERS } from './ingest-limits.js';
+import { MAX_CONTAINERS, MAX_EXACT_VALUES } from './ingest-limits.js';
 import { findJsonFault, type JsonFault } from './json-fault.js';
 import { scanJson } from './json-scan.js';
 
@@ -9,8 +9,15 @@ export interface LosslessDocument {
   readonly value: unknown;
   /** Members of all objects in the text. More than `value` holds: a key was there twice. */
   readonly members: number;
-  /** Objects and arrays in the text. */
+  /** What reading the text cost. */
+  readonly cost: ParseCost;
+}
+
+export interface ParseCost {
+  /** Objects and arrays. */
   readonly containers: number;
+  /** Values that were read digit by digit. */
+  readonly exactValues: number;
 }
 
 /** Thrown for a text that is refused as it stands. */
@@ -26,7 +33,7 @@ const parseWithSource = JSON.parse as unknown as (text: string, reviver: SourceR
 
 /**
  * Parses valid UTF-8 from `start` to `end`, nesting at most `maxNesting` deep. Throws `JsonFaultError` for malformed text, nesting beyond the limit,
- * numbers beyond a double's range and lone surrogates; PAYLOAD_TOO_LARGE for too many objects and arrays. Keys that are there twice are for the caller to find by
+ * numbers beyond a double's range and lone surrogates; PAYLOAD_TOO_LARGE for a cost beyond the limits. Keys that are there twice are for the caller to find by
  * `members`, who walks the value anyway.
  */
 export function parseLossless(
@@ -36,7 +43,9 @@ export function parseLossless(
   maxNesting: number,
 ): LosslessDocument {
   const scan = scanJson(bytes, start, end, maxNesting);
-  refuseContainers(scan.containers);
+  const exactValues = scan.longNumbers ? scan.commas + scan.containers : 0;
+  const cost = { containers: scan.containers, exactValues };
+  refuseCost(cost);
   const text = bytes.toString('utf8', start, end);
   if (scan.depth > maxNesting) throw new JsonFaultError(faultOf(text, maxNesting, undefined));
   let value: unknown;
@@ -47,17 +56,25 @@ export function parseLossless(
   }
   if (scan.surrogates && !isTreeWellFormed(value))
     throw new JsonFaultError(faultOf(text, maxNesting, undefined));
-  return { value, members: scan.members, containers: scan.containers };
+  return { value, members: scan.members, cost };
 }
 
-/** Throws PAYLOAD_TOO_LARGE when a request has more objects and arrays than it may. */
-export function refuseContainers(count: number): void {
-  if (count <= MAX_CONTAINERS) return;
-  throw new AppError(
-    PAYLOAD_TOO_LARGE,
-    `A request holds ${MAX_CONTAINERS} objects and arrays at most, those inside of payloads included.`,
-    { context: { max_containers: MAX_CONTAINERS } },
-  );
+/** Throws PAYLOAD_TOO_LARGE when a request costs more to read than it may. */
+export function refuseCost({ containers, exactValues }: ParseCost): void {
+  if (containers > MAX_CONTAINERS) {
+    throw new AppError(
+      PAYLOAD_TOO_LARGE,
+      `A request holds ${MAX_CONTAINERS} objects and arrays at most, those inside of payloads included.`,
+      { context: { max_containers: MAX_CONTAINERS } },
+    );
+  }
+  if (exactValues > MAX_EXACT_VALUES) {
+    throw new AppError(
+      PAYLOAD_TOO_LARGE,
+      `A request with numbers of more than 15 characters or with an exponent holds ${MAX_EXACT_VALUES} values at most.`,
+      { context: { max_values: MAX_EXACT_VALUES } },
+    );
+  }
 }
 
 /** A double has 15 digits for sure. */

@@ -218,6 +218,20 @@ describe('prepareRecords', () => {
     expect((await refusalOf(text)).code).toBe('PAYLOAD_TOO_LARGE');
   });
 
+  it.each(['json', 'ndjson'] as const)(
+    'refuses more values than are read digit by digit, in %s',
+    async (kind) => {
+      const one = (last: string) =>
+        `{"idempotency_key":"a","payload":{"id":1,"extra":[${'1,'.repeat(800_000)}${last}]}}`;
+      const four = (last: string) =>
+        kind === 'json'
+          ? `{"records":[${Array(4).fill(one(last)).join(',')}]}`
+          : Array(4).fill(one(last)).join('\n');
+      expect((await refusalOf(four('1e1'), kind)).code).toBe('PAYLOAD_TOO_LARGE');
+      expect((await refusalOf(four('1'), kind)).code).toBe('none');
+    },
+  );
+
   it.each(['json', 'ndjson'] as const)('refuses more objects than memory is for, in %s', async (kind) => {
     const one = `{"idempotency_key":"a","payload":{"extra":[${'{},'.repeat(700_000)}{}]}}`;
     const text = kind === 'json' ? `{"records":[${one},${one},${one}]}` : `${one}\n${one}\n${one}`;

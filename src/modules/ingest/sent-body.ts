@@ -4,7 +4,7 @@ import type { IngestBody } from '../../http/index.js';
 import { describeFound, memberPath } from '../tables/index.js';
 import { MAX_NESTING, MAX_RECORDS } from './ingest-limits.js';
 import { findJsonFault, type JsonFault } from './json-fault.js';
-import { JsonFaultError, parseLossless, refuseContainers } from './lossless-json.js';
+import { JsonFaultError, parseLossless, refuseCost } from './lossless-json.js';
 import { refusal, Violations } from './request-violations.js';
 
 /** What a request sent, parsed but not yet checked record by record. */
@@ -59,14 +59,16 @@ function readNdjson(bytes: Buffer): SentBody {
   const lines: { readonly number: number; readonly start: number; readonly end: number }[] = [];
   let members = 0;
   let containers = 0;
+  let exactValues = 0;
   for (let start = 0, number = 1; start < bytes.length; number++) {
     const newline = bytes.indexOf(NEWLINE, start);
     const end = newline === -1 ? bytes.length : newline;
     if (!isBlank(bytes, start, end)) {
       refuseCount(records.length + 1, '$');
       const line = parse(bytes, start, end, MAX_NESTING, number);
-      containers += line.containers;
-      refuseContainers(containers);
+      containers += line.cost.containers;
+      exactValues += line.cost.exactValues;
+      refuseCost({ containers, exactValues });
       records.push(line.value);
       lines.push({ number, start, end });
       members += line.members;
