@@ -11,6 +11,9 @@ const STATUS_BY_PARSER_CODE: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
+/** Time for the client to read the answer and go. */
+const LINGER_MS = 1000;
+
 /** Answers what Node's HTTP parser could not make a request of, and closes the connection. */
 export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
   const underWay = (socket as { _httpMessage?: ServerResponse })._httpMessage?.headersSent === true;
@@ -20,6 +23,9 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
   }
   const { head, body } = wireProblem(STATUS_BY_PARSER_CODE[error.code ?? ''] ?? 400, error);
   socket.end(`${head}\r\n\r\n${body}`);
+  // A client that keeps its side open would keep what its request holds.
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
 }
 
 /** Answers an `Expect` header other than "100-continue", which Node would refuse without a body. */

@@ -1,4 +1,5 @@
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest, type Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { constants, createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
 import {
   Body,
@@ -258,6 +259,27 @@ describe('bodies that are refused', () => {
     );
     expect((await answered).status).toBe(413);
     await new Promise((resolve) => socket.once('close', resolve));
+  });
+
+  it('ends a connection whose body does not come, though the client keeps its side open', async () => {
+    const slow = await startHttpApp({
+      controllers: [EchoController],
+      maxBodyBytes: MAX_BODY,
+      maxInflatedBytes: MAX_INFLATED,
+      timeouts: { headersMs: 200, requestMs: 400 },
+    });
+    const server = slow.app.getHttpServer() as Server;
+    const ended = new Promise((resolve) => {
+      server.once('connection', (socket: Socket) => socket.once('close', resolve));
+    });
+    const client = connect({ port: slow.port, host: '127.0.0.1', allowHalfOpen: true });
+    client.on('error', () => undefined).resume();
+    client.write(
+      'POST /v1/ingest/t HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+    );
+    await ended;
+    client.destroy();
+    await slow.app.close();
   });
 
   it('bombs, without inflating them beyond the limit', async () => {
