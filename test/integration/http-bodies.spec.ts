@@ -268,7 +268,7 @@ describe('bodies that are refused', () => {
       maxInflatedBytes: MAX_INFLATED,
       timeouts: { headersMs: 200, requestMs: 400 },
     });
-    const server = slow.app.getHttpServer() as Server;
+    const server = slow.app.getHttpServer();
     const ended = new Promise((resolve) => {
       server.once('connection', (socket: Socket) => socket.once('close', resolve));
     });
