@@ -1,4 +1,4 @@
-import { request as httpRequest, type Server } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { constants, createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
 import {
