@@ -10,3 +10,4 @@ export { decodeCursor, encodeCursor, PageQuery, pageOf, type Position } from './
 export { STATUS_OF } from './problem-status.js';
 export { FlagText, IntegerText } from './query-text.js';
 export { type IngestBody } from './request-body.js';
+export { untilClosed } from './until-closed.js';

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
 const SANE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
@@ -11,5 +11,5 @@ export function requestIdOf(headers: IncomingHttpHeaders): string {
   if (typeof sent === 'string' && SANE_ID.test(sent)) return sent;
   const parent = headers.traceparent;
   const traceId = typeof parent === 'string' ? TRACEPARENT.exec(parent)?.[1] : undefined;
-  return traceId !== undefined && traceId !== ZERO_TRACE ? traceId : randomBytes(16).toString('hex');
+  return traceId !== undefined && traceId !== ZERO_TRACE ? traceId : randomUUID().replaceAll('-', '');
 }

@@ -21,7 +21,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { REQUEST_INVALID } from '../../kernel/index.js';
-import { dtoBody, dtoQuery, type IngestBody } from '../../http/index.js';
+import { dtoBody, dtoQuery, untilClosed, type IngestBody } from '../../http/index.js';
 import { Caller, Roles, type CallerIdentity } from '../tenancy/index.js';
 import {
   IngestReplyDto,
@@ -104,11 +104,4 @@ export class IngestController {
   ): Promise<ReceiptListDto> {
     return { receipts: (await this.receipts.ofRecords(tenantId, tableName, keys)).map(toReceiptDto) };
   }
-}
-
-/** Aborts when the client goes away, or the reply is over. */
-function untilClosed({ raw }: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  raw.once('close', () => gone.abort());
-  return gone.signal;
 }

@@ -1,7 +1,7 @@
 import { Controller, HttpCode, HttpStatus, Inject, Post, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { dtoBody } from '../../http/index.js';
+import { dtoBody, untilClosed } from '../../http/index.js';
 import { Caller, Roles, type CallerIdentity } from '../tenancy/index.js';
 import { queryParameters, snapshotSelector } from './query-request.js';
 import { QueryDto, QueryReplyDto, toQueryReplyDto } from './query.dto.js';
@@ -39,11 +39,4 @@ export class QueryController {
     reply.header('Tidemark-Visibility-Token', String(answer.snapshot.maxVisibilityToken));
     return toQueryReplyDto(answer);
   }
-}
-
-/** Aborts when the client goes away, or the reply is over. */
-function untilClosed({ raw }: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  raw.once('close', () => gone.abort());
-  return gone.signal;
 }
