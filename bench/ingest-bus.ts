@@ -10,15 +10,15 @@ import type { IngestBus, IngestRecord, IngestRequest } from '../src/modules/bus/
 import { PostgresIngestBus } from '../src/modules/bus/ingest-bus.postgres.js';
 import { coveredKey, storedKey } from '../src/modules/bus/stored-key.js';
 import { insertTenant } from '../test/support/bus-postgres.js';
+import { startBenchPostgres } from './support/postgres.js';
 
 /**
  * The bus alone, without HTTP: events a second through `append`, against raw COPY on one connection of records of the
- * same kind into a table with a unique key. `lowest` and `highest` are of bus/each. Run it with a server that syncs:
- *   node --import ./test/support/bus-source.mjs bench/ingest-bus.ts --url postgres://… [--ledger 2000000]
+ * same kind into a table with a unique key. `lowest` and `highest` are of bus/each.
  */
 const { values: options } = parseArgs({
   options: {
-    url: { type: 'string', default: process.env.TIDEMARK_BENCH_DATABASE_URL ?? '' },
+    url: { type: 'string', default: '' },
     ledger: { type: 'string', default: '0' },
     events: { type: 'string', default: '400000' },
     writers: { type: 'string', default: '4' },
@@ -26,8 +26,19 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     only: { type: 'string' },
     'no-copy': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
+
+if (options.help) {
+  console.log(
+    'ingest-bus: events/s through the bus alone, without HTTP, against raw COPY on one connection.',
+  );
+  console.log('--url postgres://… (default: one of its own)  --ledger N  --events N  --writers N  --batch N');
+  console.log('--rounds N  --only counting,random,request  --no-copy');
+  process.exit(0);
+}
+
 const EVENTS = Number(options.events);
 const WRITERS = Number(options.writers);
 const BATCH = Number(options.batch);
@@ -152,8 +163,8 @@ async function preload(client: pg.Client, tableId: number, kind: KeyKind): Promi
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 
-async function openDatabase(): Promise<string> {
-  const admin = new pg.Client({ connectionString: options.url });
+async function openDatabase(server: string): Promise<string> {
+  const admin = new pg.Client({ connectionString: server });
   await admin.connect();
   await admin.query(`DROP DATABASE IF EXISTS ${DATABASE} WITH (FORCE)`);
   await admin.query(`CREATE DATABASE ${DATABASE}`);
@@ -163,12 +174,13 @@ async function openDatabase(): Promise<string> {
   );
   await admin.end();
   process.stdout.write(`${rows[0]?.settings}\n`);
-  const url = new URL(options.url);
+  const url = new URL(server);
   url.pathname = `/${DATABASE}`;
   return url.href;
 }
 
-const url = await openDatabase();
+const postgres = options.url === '' ? await startBenchPostgres() : undefined;
+const url = await openDatabase(postgres?.url ?? options.url);
 const dataSource = await createDataSource(url, { poolMax: 8 }).initialize();
 await applyMigrations(dataSource);
 await insertTenant(dataSource, TENANT);
@@ -218,3 +230,4 @@ for (const [index, kind] of kinds.entries()) {
 }
 await client.end();
 await dataSource.destroy();
+await postgres?.stop();

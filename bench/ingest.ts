@@ -35,6 +35,7 @@ const stack = await startStack();
 try {
   await fillLedger(stack, Number(options.ledger));
   const copyPerSecond = await rawCopy(stack.databaseUrl);
+  await ingest(stack, 'counting', 'warm');
   const rows: (string | number)[][] = [['raw COPY, unique key', copyPerSecond, 1, '', '', '']];
   for (const kind of ['counting', 'random', 'request'] as const) {
     const result = await ingest(stack, kind);
@@ -117,8 +118,7 @@ function copyLine(i: number): string {
   return `order-${String(i).padStart(12, '0')}\t${JSON.stringify(payload(i))}\n`;
 }
 
-async function ingest(target: Stack, kind: KeyKind) {
-  const table = `orders_${kind}`;
+async function ingest(target: Stack, kind: KeyKind, table = `orders_${kind}`) {
   await ok(
     target.call('POST', '/v1/tables', target.adminKey, {
       table_name: table,

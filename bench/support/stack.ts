@@ -4,9 +4,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startCluster, type Cluster } from '../../src/embedded/cluster.js';
-import { placePostgres } from '../../src/embedded/placement.js';
-import { createLogger } from '../../src/kernel/index.js';
+import { startBenchPostgres } from './postgres.js';
 
 /** From dist/bench/support. */
 const ROOT = new URL('../../../', import.meta.url);
@@ -44,15 +42,12 @@ export async function startStack(environment: Record<string, string> = {}): Prom
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const { cluster, home } = await startPostgres(folder);
-    stops.push(
-      () => Promise.resolve(rmSync(home, { recursive: true, force: true })),
-      () => cluster.stop(),
-    );
+    const postgres = await startBenchPostgres();
+    stops.push(() => postgres.stop());
     const s3 = await startS3();
     stops.push(() => s3.stop());
     const base = {
-      TIDEMARK_DATABASE_URL: cluster.url,
+      TIDEMARK_DATABASE_URL: postgres.url,
       TIDEMARK_KEY_PEPPER: 'pepper-of-the-benchmark',
       TIDEMARK_PLATFORM_KEY: PLATFORM_KEY,
       TIDEMARK_S3_BUCKET: 'tidemark-bench',
@@ -85,7 +80,7 @@ export async function startStack(environment: Record<string, string> = {}): Prom
       return ((await response.json()) as { key: string }).key;
     };
     return {
-      databaseUrl: cluster.url,
+      databaseUrl: postgres.url,
       s3,
       apiUrl: api.url,
       api: api.child,
@@ -106,17 +101,6 @@ export async function ok(pending: Promise<Response>): Promise<Response> {
   const response = await pending;
   if (!response.ok) throw new Error(`${response.url}: ${response.status} ${await response.text()}`);
   return response;
-}
-
-async function startPostgres(folder: string): Promise<{ cluster: Cluster; home: string }> {
-  const placement = await placePostgres(folder);
-  const cluster = await startCluster({
-    placement,
-    password: 'bench',
-    maxConnections: 100,
-    logger: createLogger('silent'),
-  });
-  return { cluster, home: placement.home };
 }
 
 async function startS3(): Promise<S3Server> {

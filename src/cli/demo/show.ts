@@ -48,7 +48,7 @@ export async function showDemo(access: ServiceAccess, signal: AbortSignal): Prom
     console.log(
       styleText(
         'dim',
-        `${rows.length} rows from snapshot ${snapshot_id} in ${Math.round(stats.duration_ms)} ms`,
+        `${rows.length} ${rows.length === 1 ? 'row' : 'rows'} from snapshot ${snapshot_id} in ${Math.round(stats.duration_ms)} ms`,
       ),
     );
   }
