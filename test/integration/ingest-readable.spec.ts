@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 import type { Column } from '../../src/kernel/index.js';
+import type { IngestRecord, IngestRequest } from '../../src/modules/bus/index.js';
+import { judge, unitsOf, type PlannedBatch } from '../../src/modules/bus/judgement.js';
 import { encodeBody } from '../../src/modules/bus/body.js';
 import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
 import { CanonicalWriter } from '../../src/modules/ingest/canonical-form.js';
@@ -206,6 +208,25 @@ function lineOf({ key, values }: Row): string {
   return `{"idempotency_key":${JSON.stringify(key)},"payload":{${fields.join(',')}}}`;
 }
 
+/** As the bus plans a request whose keys are all new. */
+function batchOf(records: readonly IngestRecord[]): PlannedBatch {
+  const request: IngestRequest = {
+    tenantId: 'acme',
+    tableId: 1,
+    windowClass: '24h',
+    schemaVersion: 1,
+    catalogEpoch: 0,
+    requestKey: undefined,
+    records,
+    revalidate: () => Promise.resolve(request),
+  };
+  // The rows' keys are random text and may repeat; what is tried here is the body.
+  const units = unitsOf(request).map((unit, i) => ({ ...unit, storedKey: String(i) }));
+  const [batch] = judge([{ request, units }], new Map()).plan.batches;
+  if (batch === undefined) throw new Error('nothing was planned');
+  return batch;
+}
+
 async function roundTrip(sent: readonly Row[], contentType: 'json' | 'ndjson'): Promise<(string | null)[][]> {
   const lines = sent.map(lineOf);
   const text = contentType === 'json' ? `{"records":[${lines.join(',')}]}` : lines.join('\n');
@@ -213,13 +234,7 @@ async function roundTrip(sent: readonly Row[], contentType: 'json' | 'ndjson'): 
   const records = await prepareRecords(body, new PayloadValidator(columns), undefined);
   const bodyFile = join(folder.path, 'body.zst');
   const output = join(folder.path, 'out.parquet');
-  await writeFile(
-    bodyFile,
-    encodeBody(
-      1,
-      records.map((record, ordinal) => ({ ordinal, key: record.key ?? '', record })),
-    ),
-  );
+  await writeFile(bodyFile, encodeBody(1, batchOf(records)));
   await engine.writeParquet({
     inputs: [{ bodyFile, columns }],
     batches: [{ batchId: 1, firstToken: 1, ingestedAt: '2026-01-01T00:00:00Z' }],
