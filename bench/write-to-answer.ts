@@ -13,6 +13,8 @@ import { percentile, printTable } from './support/table.js';
 
 /** Between two rounds: the service is idle again, and its pause between two commits is over. */
 const IDLE_MS = 400;
+/** Rounds that do not count. */
+const WARM_UP = 5;
 
 const { values: options } = parseArgs({
   options: { rounds: { type: 'string', default: '60' }, help: { type: 'boolean', default: false } },
@@ -36,21 +38,24 @@ async function compare(rounds: number): Promise<void> {
         schema: { columns: EVENT_COLUMNS },
       }),
     );
-    const floors = await openFloors(stack);
     const client = new LoadClient(stack.apiUrl, 2);
+    const floors = await openFloors(stack);
     const sums: number[] = [];
     const answers: number[] = [];
-    for (let n = -5; n < rounds; n++) {
-      const floor = await floors.once(n);
-      const answer = await writeToAnswer(client, stack, n);
-      if (n >= 0) {
-        sums.push(floor);
-        answers.push(answer);
+    try {
+      for (let n = 0; n < rounds + WARM_UP; n++) {
+        const floor = await floors.once(n);
+        const answer = await writeToAnswer(client, stack, n);
+        if (n >= WARM_UP) {
+          sums.push(floor);
+          answers.push(answer);
+        }
+        await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
       }
-      await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+    } finally {
+      await client.close();
+      await floors.close();
     }
-    await client.close();
-    await floors.close();
     const row = (name: string, values: number[]) => [
       name,
       percentile(values, 0.5),
