@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Settings } from './config/index.js';
+import { isProcessAlive } from './kernel/index.js';
 
 /**
  * Gives this process a scratch folder of its own, `scratch/<pid>` in the data dir, empty, and removes those that
@@ -11,7 +12,9 @@ export async function takeScratchFolder(
 ): Promise<{ settings: Settings; remove: () => Promise<void> }> {
   const all = join(settings.dataDir, 'scratch');
   await mkdir(all, { recursive: true });
-  const left = (await readdir(all)).filter((name) => Number(name) === process.pid || !isAlive(Number(name)));
+  const left = (await readdir(all)).filter(
+    (name) => Number(name) === process.pid || !isProcessAlive(Number(name)),
+  );
   for (const name of left) await rm(join(all, name), { recursive: true, force: true });
   const own = join(all, String(process.pid));
   await mkdir(own, { mode: 0o700 });
@@ -23,14 +26,4 @@ export async function takeScratchFolder(
     },
     remove: () => rm(own, { recursive: true, force: true }),
   };
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

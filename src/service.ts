@@ -37,6 +37,7 @@ export async function startService(
     await app.listen(settings.http.port, settings.http.host);
   } catch (error) {
     await app.close().catch(() => undefined);
+    await removeScratch();
     throw error;
   }
   return {

@@ -1,5 +1,6 @@
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isProcessAlive } from '../../kernel/index.js';
 import { reachableCacheDir } from './cache-placement.js';
 import { errnoOf } from './local-file.js';
 
@@ -37,17 +38,7 @@ async function claim(path: string): Promise<boolean> {
   }
   // Process ids repeat: in a container, the process before this one often had the same.
   const owner = Number(await readFile(path, 'utf8').catch(() => '0'));
-  if (owner !== process.pid && isAlive(owner)) return false;
+  if (owner !== process.pid && isProcessAlive(owner)) return false;
   await writeFile(path, String(process.pid));
   return true;
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errnoOf(error) === 'EPERM';
-  }
 }
