@@ -38,6 +38,7 @@ export interface CoordinatorParts {
   readonly engine?: WriteEngine;
   readonly leaseMs?: number;
   readonly targetRows?: number;
+  readonly writeConcurrency?: number;
 }
 
 /** Bus, catalog, engine children and a folder of objects, for coordinators that a test runs turn by turn. */
@@ -143,7 +144,7 @@ export async function openCommitStage(): Promise<CommitStage> {
         systemClock,
         logger,
         settings,
-        { writeConcurrency: 1 } as never,
+        { writeConcurrency: parts.writeConcurrency ?? 1 } as never,
       );
     },
     createTenant: (tenantId) => insertTenant(dataSource, tenantId),

@@ -10,7 +10,7 @@ import { ClaimCommitter } from './claim-committer.js';
 import { CommitMetrics } from './commit-metrics.js';
 import { Coordinator } from './coordinator.js';
 
-/** A turn may take as long as one commit; a loop that is silent for longer than this many leases is stuck. */
+/** Looks that stay away for longer than this many leases, or slots that are taken up for as long, are stuck. */
 const STUCK_AFTER_LEASES = 2;
 
 /** The coordinator role: the commit loop. */
@@ -30,16 +30,20 @@ export class CommitWorkerModule implements OnModuleInit {
     this.readiness.register('coordinator', {
       for: ['all'],
       check: () => {
-        const silentMs = this.clock.now() - this.coordinator.lastTurnAt;
-        if (silentMs <= STUCK_AFTER_LEASES * this.settings.leaseMs) return Promise.resolve();
-        return Promise.reject(
-          new Error(
-            this.coordinator.lastTurnAt === 0
-              ? 'the commit loop has not ended a turn yet'
-              : `the commit loop ended its last turn ${Math.round(silentMs / 1000)} s ago`,
-          ),
-        );
+        const fault = this.fault();
+        return fault === undefined ? Promise.resolve() : Promise.reject(new Error(fault));
       },
     });
+  }
+
+  private fault(): string | undefined {
+    const { lastLookAt, takenUpMs } = this.coordinator;
+    const boundMs = STUCK_AFTER_LEASES * this.settings.leaseMs;
+    const silentMs = this.clock.now() - lastLookAt;
+    if (lastLookAt === 0) return 'the commit loop has not ended a look yet';
+    if (silentMs > boundMs) return `the commit loop ended its last look ${Math.round(silentMs / 1000)} s ago`;
+    if (takenUpMs > boundMs)
+      return `commits have taken up every slot for ${Math.round(takenUpMs / 1000)} s without an end`;
+    return undefined;
   }
 }

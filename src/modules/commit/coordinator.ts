@@ -15,6 +15,7 @@ import { dueInMs, type TenantPace } from './cadence.js';
 import { ClaimCommitter } from './claim-committer.js';
 import { CommitMetrics } from './commit-metrics.js';
 import { withLease } from './lease-keeper.js';
+import { Schedule } from './schedule.js';
 
 /** Clocks are compared with heads this often, so that a lost notification costs little. */
 const LOOK_EVERY_MS = 200;
@@ -32,7 +33,7 @@ interface Setback {
 
 /**
  * The commit loop of one process: finds tenants whose commit is due, claims, commits, and gives back what failed.
- * Any number of processes may run one; the bus lets one at a time work on a tenant.
+ * Looks go on while commits do. Any number of processes may run one; the bus lets one at a time work on a tenant.
  */
 @Injectable()
 export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -42,6 +43,7 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
   private readonly setbacks = new Map<string, Setback>();
   /** How often a tenant's share of the target was quartered: once for each failure after the first, back with each success. */
   private readonly quarterings = new Map<string, number>();
+  private readonly schedule: Schedule;
   private readonly loop: BackgroundLoop;
   private timer: NodeJS.Timeout | undefined;
 
@@ -53,21 +55,35 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(settingsOf('commit')) private readonly settings: Settings['commit'],
-    @Inject(settingsOf('engine')) private readonly engine: Settings['engine'],
+    @Inject(settingsOf('engine')) engine: Settings['engine'],
   ) {
+    this.schedule = new Schedule({
+      slots: engine.writeConcurrency,
+      clock,
+      commit: (tenantId, signal) => this.commitTenant(tenantId, signal),
+      onFree: () => this.loop.wake(),
+    });
     this.loop = new BackgroundLoop({
       name: 'commit',
       clock,
       logger,
       idleMs: LOOK_EVERY_MS,
       maxBackoffMs: MAX_BACKOFF_MS,
-      runOnce: (signal) => this.runOnce(signal),
+      runOnce: async (signal) => {
+        await this.look(signal);
+        return false;
+      },
     });
   }
 
-  /** When the loop last ended a turn without a fault, in milliseconds since the epoch; 0 before the first. */
-  get lastTurnAt(): number {
+  /** When the last look without a fault ended, in milliseconds since the epoch; 0 before the first. */
+  get lastLookAt(): number {
     return this.loop.lastTurnAt;
+  }
+
+  /** For how many milliseconds commits have taken up every slot; 0 where one is free. */
+  get takenUpMs(): number {
+    return this.schedule.takenUpMs;
   }
 
   onApplicationBootstrap(): void {
@@ -82,27 +98,38 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
   async beforeApplicationShutdown(): Promise<void> {
     await this.loop.stop();
     clearTimeout(this.timer);
+    await this.schedule.idle();
   }
 
   /** Someone waits for the token: the next commit of the tenant does not wait for its delay. */
   requestFlush(tenantId: string, token: number): void {
     if (token <= (this.flushTokens.get(tenantId) ?? 0)) return;
     this.flushTokens.set(tenantId, token);
-    this.loop.wake();
+    if (this.schedule.outdate()) this.loop.wake();
   }
 
-  /** One look at all tenants. Answers true when commits were made and more may be due at once. */
+  /** One look at all tenants, and the commits that follow from it to their end. Answers whether there were any. */
   async runOnce(signal: AbortSignal): Promise<boolean> {
-    const backlogs = await this.bus.backlog();
-    const waits = backlogs.map((backlog) => ({ backlog, inMs: this.dueInMs(backlog) }));
-    const due = waits.filter(({ inMs }) => inMs <= 0).map(({ backlog }) => backlog);
-    for (let i = 0; i < due.length && !signal.aborted; i += this.engine.writeConcurrency) {
-      const turn = due.slice(i, i + this.engine.writeConcurrency);
-      await Promise.all(turn.map((backlog) => this.commitTenant(backlog.tenantId, signal)));
-    }
+    const due = await this.look(signal);
+    await this.schedule.idle();
+    return due > 0;
+  }
+
+  /** Starts the commits that are due and find a slot. Answers how many are due. */
+  private async look(signal: AbortSignal): Promise<number> {
+    const waits = (await this.bus.backlog()).map((backlog) => ({ backlog, inMs: this.dueInMs(backlog) }));
+    const due = waits.filter(({ inMs }) => inMs <= 0);
+    this.schedule.offer(
+      due.map(({ backlog: { tenantId, oldestAgeMs } }) => ({
+        tenantId,
+        oldestAgeMs,
+        waitedFor: this.flushTokens.has(tenantId),
+      })),
+      signal,
+    );
     const next = Math.min(...waits.filter(({ inMs }) => inMs > 0).map(({ inMs }) => inMs));
     if (next < LOOK_EVERY_MS) this.wakeIn(next);
-    return due.length > 0;
+    return due.length;
   }
 
   private dueInMs(backlog: Backlog): number {
@@ -120,7 +147,7 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
     this.timer = setTimeout(() => this.loop.wake(), ms);
   }
 
-  /** Never rejects: what fails is one tenant's and must not keep the others of the turn from their commits. */
+  /** Never rejects: what fails is one tenant's and must not keep the others from their commits. */
   private async commitTenant(tenantId: string, signal: AbortSignal): Promise<void> {
     const startedAt = this.clock.now();
     const claim = await this.claim(tenantId);
