@@ -68,13 +68,18 @@ describe('loadSettings', () => {
   });
 
   it('refuses failpoints in production, and names that are not known', () => {
-    const armed = { TIDEMARK_FAILPOINTS: 'commit.uploaded=kill,commit.claimed=error:3' };
+    const armed = {
+      TIDEMARK_FAILPOINTS: 'commit.uploaded=kill,commit.claimed=error:3,store.put=delay(50)@2',
+    };
     expect(loadSettings(armed).failpoints).toEqual([
-      { name: 'commit.uploaded', action: 'kill', count: 1 },
-      { name: 'commit.claimed', action: 'error', count: 3 },
+      { name: 'commit.uploaded', action: 'kill', count: 1, skip: 0 },
+      { name: 'commit.claimed', action: 'error', count: 3, skip: 0 },
+      { name: 'store.put', action: 'delay', delayMs: 50, count: 1, skip: 2 },
     ]);
     expect(problemsOf({ ...armed, NODE_ENV: 'production' })).toHaveLength(1);
-    expect(problemsOf({ TIDEMARK_FAILPOINTS: 'commit.lunch=kill' })).toHaveLength(1);
+    for (const wrong of ['commit.lunch=kill', 'store.put=delay', 'store.put=kill(5)', 'store.put=burn']) {
+      expect(problemsOf({ TIDEMARK_FAILPOINTS: wrong })).toHaveLength(1);
+    }
   });
 
   it('uses path style where an endpoint is set', () => {

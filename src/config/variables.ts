@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import { z } from 'zod';
-import { FAILPOINT_NAMES } from '../kernel/index.js';
+import { FAILPOINT_ACTIONS, FAILPOINT_NAMES } from '../kernel/index.js';
 
 /** One environment variable. A secret may also be given as `<name>_FILE`, a path to read it from. */
 export interface Variable<T extends z.ZodType = z.ZodType> {
@@ -39,17 +39,21 @@ const roles = z
   .pipe(z.array(z.enum(ROLES)).min(1))
   .default([...ROLES]);
 
+const FAILPOINT = /^([a-z_.]+)=([a-z]+)(?:\((\d+)\))?(?::(\d+))?(?:@(\d+))?$/;
+
 const failpoints = z
   .string()
   .transform((text, context) =>
     text.split(',').flatMap((part) => {
-      const match = /^([a-z_.]+)=(kill|error|pause)(?::(\d+))?$/.exec(part.trim());
-      const name = FAILPOINT_NAMES.find((known) => known === match?.[1]);
-      if (match === null || name === undefined) {
+      const [, point, verb, delay, count, skip] = FAILPOINT.exec(part.trim()) ?? [];
+      const name = FAILPOINT_NAMES.find((known) => known === point);
+      const action = FAILPOINT_ACTIONS.find((known) => known === verb);
+      if (name === undefined || action === undefined || (action === 'delay') !== (delay !== undefined)) {
         context.addIssue({ code: 'custom', message: `"${part}" is not a failpoint` });
         return [];
       }
-      return [{ name, action: match[2] as 'kill' | 'error' | 'pause', count: Number(match[3] ?? 1) }];
+      const delayMs = delay === undefined ? undefined : Number(delay);
+      return [{ name, action, delayMs, count: Number(count ?? 1), skip: Number(skip ?? 0) }];
     }),
   )
   .default([]);
@@ -229,7 +233,7 @@ export const VARIABLES = {
   TIDEMARK_FAILPOINTS: variable(
     failpoints,
     'none',
-    '`point=kill|error|pause[:count]`, separated by commas. For tests: refused where NODE_ENV is production.',
+    '`point=action[:count][@skip]`, separated by commas: kill, stop, error, unavailable, pause, delay(ms), truncate. For tests: refused where NODE_ENV is production.',
   ),
 } as const satisfies Record<string, Variable>;
 

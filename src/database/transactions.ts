@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { failpoint } from '../kernel/index.js';
 import { translateDatabaseError } from './database-errors.js';
 
 /** An open transaction. Stores take it as their first argument. */
@@ -12,7 +13,15 @@ export class Transactions {
 
   /** READ COMMITTED, read-write. Rejects with an `AppError` where the database is away. */
   async write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return translateDatabaseError(() => this.dataSource.transaction(work));
+    return translateDatabaseError(async () => {
+      const result = await this.dataSource.transaction(async (tx) => {
+        const done = await work(tx);
+        await failpoint('database.commit');
+        return done;
+      });
+      await failpoint('database.committed');
+      return result;
+    });
   }
 
   /** REPEATABLE READ, for answers that must come from one moment. */

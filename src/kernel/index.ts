@@ -21,7 +21,9 @@ export {
 export {
   armFailpoints,
   failpoint,
+  FAILPOINT_ACTIONS,
   FAILPOINT_NAMES,
+  isFailpointArmed,
   type FailpointAction,
   type FailpointName,
   type FailpointPlan,

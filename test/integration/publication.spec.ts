@@ -11,6 +11,8 @@ import {
   openTestCatalog,
   type TestCatalog,
 } from '../support/catalog.js';
+import { startDatabaseProxy } from '../support/database-proxy.js';
+import type { TcpProxy } from '../support/tcp-proxy.js';
 
 const TENANT = 'acme';
 const LAST_TOKEN = 100;
@@ -117,33 +119,40 @@ describe('append', () => {
     );
     expect(row?.summary).toEqual({ added_files: 0, discarded_events: 10 });
   });
+});
 
-  it('finds out after a lost reply to COMMIT that it came through', async () => {
+describe('a connection that is cut at COMMIT', () => {
+  /** With one connection in use, so that its COMMIT is the publication's. */
+  let proxy: TcpProxy;
+  beforeEach(async () => {
+    await catalog.close();
+    catalog = await openTestCatalog(async (url) => {
+      const through = await startDatabaseProxy(url);
+      ({ proxy } = through);
+      return through.url;
+    });
+    await insertTenant(catalog.dataSource, TENANT, LAST_TOKEN);
+    ({ tableId, snapshotId: createdIn } = await insertTable(catalog, TENANT, 'orders'));
+  });
+  afterEach(() => proxy.close());
+
+  it('is found to be published where the server had it and only its reply was lost', async () => {
     const next = await publication(0, 10);
-    const write = catalog.transactions.write.bind(catalog.transactions);
-    let calls = 0;
-    catalog.transactions.write = async (work) => {
-      const result = await write(work);
-      // The first reply is lost after the commit, as when the connection is cut.
-      if (++calls === 1) return write(() => Promise.reject(new Error('Connection terminated unexpectedly')));
-      return result;
-    };
+    const cut = proxy.cutAt({ sent: 'COMMIT\0', when: 'after' });
     const snapshotId = await append(next);
-    catalog.transactions.write = write;
+    await cut;
     expect(await latest()).toMatchObject({ snapshotId, maxVisibilityToken: 10 });
+    expect(await liveFiles(snapshotId)).toHaveLength(1);
   });
 
-  it('rejects when the transaction never came through', async () => {
+  it('is found not to be published where the server never had it, and may be published again', async () => {
     const next = await publication(0, 10);
-    const write = catalog.transactions.write.bind(catalog.transactions);
-    let calls = 0;
-    catalog.transactions.write = (work) =>
-      ++calls === 1
-        ? write(() => Promise.reject(new Error('Connection terminated unexpectedly')))
-        : write(work);
+    const cut = proxy.cutAt({ sent: 'COMMIT\0', when: 'before' });
     expect(await codeOf(append(next))).toBe('DEPENDENCY_UNAVAILABLE');
-    catalog.transactions.write = write;
+    await cut;
     expect((await latest()).maxVisibilityToken).toBe(0);
+    const snapshotId = await append({ ...next, publicationId: newPublicationId() });
+    expect(await liveFiles(snapshotId)).toHaveLength(1);
   });
 });
 

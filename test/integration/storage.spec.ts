@@ -1,11 +1,11 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { ConfigModule, loadSettings, type Environment } from '../../src/config/index.js';
-import { createLogger, KernelModule } from '../../src/kernel/index.js';
+import { armFailpoints, createLogger, KernelModule } from '../../src/kernel/index.js';
 import {
   FileCache,
   OBJECT_STORE,
@@ -85,6 +85,45 @@ describe('StorageModule', () => {
     const unavailable = { code: 'DEPENDENCY_UNAVAILABLE' };
     await expect(store.check(AbortSignal.timeout(10_000))).rejects.toMatchObject(unavailable);
     await expect(store.stat('a')).rejects.toMatchObject(unavailable);
+  });
+});
+
+describe('a put whose answer is lost', () => {
+  const put = async (storage: TestingModule) => {
+    const store = storage.get<ObjectStore>(OBJECT_STORE);
+    const key = storage.get(ObjectKeys).dataFile({ tenantId: 'acme', tableId: 1, writer: 7 });
+    const path = join(root, randomUUID());
+    await writeFile(path, 'events');
+    return { store, key, path };
+  };
+  afterEach(() => armFailpoints([]));
+
+  it('has succeeded where the store holds the content of the file', async () => {
+    armFailpoints([{ name: 'store.put.done', action: 'unavailable', count: 1 }]);
+    const { store, key, path } = await put(await startStorage());
+    const sha256 = createHash('sha256').update('events').digest('hex');
+    expect(await store.putFile(key, path)).toEqual({ sizeBytes: 6, sha256 });
+    expect((await readdir(root)).sort()).toEqual(['data', path.slice(root.length + 1)].sort());
+  });
+
+  it.each(['unavailable', 'truncate'] as const)(
+    'has failed where it holds none or half of it (%s)',
+    async (action) => {
+      armFailpoints([{ name: 'store.put', action, count: 1 }]);
+      const { store, key, path } = await put(await startStorage());
+      await expect(store.putFile(key, path)).rejects.toMatchObject({ code: 'DEPENDENCY_UNAVAILABLE' });
+      expect((await store.stat(key))?.sizeBytes).toBe(action === 'truncate' ? 3 : undefined);
+    },
+  );
+
+  it('has failed where nobody can tell, and nothing is deleted', async () => {
+    armFailpoints([
+      { name: 'store.put.done', action: 'unavailable', count: 1 },
+      { name: 'store.stat', action: 'unavailable', count: 1 },
+    ]);
+    const { store, key, path } = await put(await startStorage());
+    await expect(store.putFile(key, path)).rejects.toMatchObject({ code: 'DEPENDENCY_UNAVAILABLE' });
+    expect((await store.stat(key))?.sizeBytes).toBe(6);
   });
 });
 

@@ -26,13 +26,17 @@ export interface TestCatalog {
   close(): Promise<void>;
 }
 
-export async function openTestCatalog(): Promise<TestCatalog> {
+/** `route` answers another URL of the database, such as that of a proxy. */
+export async function openTestCatalog(
+  route: (url: string) => Promise<string> = (url) => Promise.resolve(url),
+): Promise<TestCatalog> {
   const database = await createTestDatabase();
-  const dataSource = createDataSource(database.url, { poolMax: 10, entities: SNAPSHOTS_ENTITIES });
+  const url = await route(database.url);
+  const dataSource = createDataSource(url, { poolMax: 10, entities: SNAPSHOTS_ENTITIES });
   await dataSource.initialize();
   const logger = createLogger('silent');
   const transactions = new Transactions(dataSource);
-  const notifications = new Notifications(dataSource, database.url, logger);
+  const notifications = new Notifications(dataSource, url, logger);
   const waiter = new VisibilityWaiter(transactions, notifications, systemClock, logger);
   waiter.onModuleInit();
   return {

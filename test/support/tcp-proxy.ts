@@ -1,5 +1,20 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { Transform, type TransformCallback } from 'node:stream';
+
+/** Where a connection is cut: the bytes that the client sends, and whether the server still gets them. */
+export interface CutPoint {
+  readonly sent: string;
+  /** `before`: the server never sees them. `after`: it does, and its answer is lost. */
+  readonly when: 'before' | 'after';
+}
+
+interface Trap {
+  /** Answers the length of `chunk` that still passes, or undefined where the trap does not close. */
+  readonly closes: (chunk: Buffer, connection: Connection) => number | undefined;
+  readonly losesAnswer: boolean;
+  readonly closed: () => void;
+}
 
 /**
  * Stands between a client and a server, so that a test can take the server away.
@@ -8,12 +23,14 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 export class TcpProxy {
   readonly port: number;
   private readonly sockets = new Set<Socket>();
+  private readonly target: { readonly host: string; readonly port: number };
+  private server: Server;
   private stalled = false;
+  private trap: Trap | undefined;
 
-  private constructor(
-    private server: Server,
-    private readonly target: { readonly host: string; readonly port: number },
-  ) {
+  private constructor(server: Server, target: { readonly host: string; readonly port: number }) {
+    this.server = server;
+    this.target = target;
     this.port = (server.address() as AddressInfo).port;
     this.take(server);
   }
@@ -26,6 +43,11 @@ export class TcpProxy {
     await this.close();
   }
 
+  /** Ends the connections there are; new ones pass. */
+  drop(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+
   stall(): void {
     this.stalled = true;
     for (const socket of this.sockets) socket.unpipe().pause();
@@ -35,6 +57,7 @@ export class TcpProxy {
   async mend(): Promise<void> {
     if (this.server.listening) await this.close();
     this.stalled = false;
+    this.trap = undefined;
     this.server = await listening(this.port);
     this.take(this.server);
   }
@@ -47,13 +70,47 @@ export class TcpProxy {
     await closed;
   }
 
+  /** Cuts the one connection that next sends the given bytes, in one piece. Resolves when that has happened. */
+  cutAt({ sent, when }: CutPoint): Promise<void> {
+    return this.setTrap(when === 'after', (chunk) => {
+      if (!chunk.includes(sent)) return undefined;
+      return when === 'after' ? chunk.length : 0;
+    });
+  }
+
+  /** Cuts the next HTTP upload whose path ends as given in the middle of its body. Resolves when that has happened. */
+  cutUpload(pathEnd: string): Promise<void> {
+    return this.setTrap(false, (chunk, connection) => {
+      if (connection.bodyLeft === undefined) {
+        const text = chunk.toString('latin1');
+        const headEnd = text.indexOf('\r\n\r\n');
+        const [, path] = /^PUT (\S+) HTTP/.exec(text) ?? [];
+        const length = Number(/^content-length: (\d+)/im.exec(text)?.[1] ?? 0);
+        if (headEnd < 0 || path?.split('?')[0]?.endsWith(pathEnd) !== true || length < 2) return undefined;
+        connection.bodyLeft = headEnd + 4 + Math.floor(length / 2);
+      }
+      if (chunk.length < connection.bodyLeft) {
+        connection.bodyLeft -= chunk.length;
+        return undefined;
+      }
+      return connection.bodyLeft;
+    });
+  }
+
+  private setTrap(losesAnswer: boolean, closes: Trap['closes']): Promise<void> {
+    return new Promise((resolve) => {
+      this.trap = { closes, losesAnswer, closed: resolve };
+    });
+  }
+
   private take(server: Server): void {
     server.on('connection', (client) => {
       this.track(client);
       if (this.stalled) return;
       const upstream = connect(this.target.port, this.target.host);
       this.track(upstream);
-      client.pipe(upstream).pipe(client);
+      const connection = new Connection(client, upstream, () => this.trap);
+      connection.onTrapped = () => (this.trap = undefined);
       client.once('close', () => upstream.destroy());
       upstream.once('close', () => client.destroy());
     });
@@ -64,6 +121,53 @@ export class TcpProxy {
     socket.setNoDelay(true);
     socket.on('error', () => socket.destroy());
     socket.once('close', () => this.sockets.delete(socket));
+  }
+}
+
+/** A client's connection and the one to the server that belongs to it. */
+class Connection {
+  /** Of an upload that is to be cut. */
+  bodyLeft: number | undefined;
+  onTrapped: () => void = () => undefined;
+  private readonly client: Socket;
+  private losing: Trap | undefined;
+
+  constructor(client: Socket, upstream: Socket, trap: () => Trap | undefined) {
+    this.client = client;
+    const forth = new Tap((chunk) => {
+      const armed = trap();
+      const passes = armed?.closes(chunk, this);
+      if (armed === undefined || passes === undefined) return chunk;
+      this.onTrapped();
+      if (armed.losesAnswer) this.losing = armed;
+      else upstream.write(chunk.subarray(0, passes), () => this.end(armed));
+      return armed.losesAnswer ? chunk : undefined;
+    });
+    const back = new Tap((chunk) => {
+      if (this.losing === undefined) return chunk;
+      this.end(this.losing);
+      return undefined;
+    });
+    client.pipe(forth).pipe(upstream).pipe(back).pipe(client);
+  }
+
+  private end(trap: Trap): void {
+    this.client.destroy();
+    trap.closed();
+  }
+}
+
+/** Passes on what `look` answers; undefined passes nothing. */
+class Tap extends Transform {
+  private readonly look: (chunk: Buffer) => Buffer | undefined;
+
+  constructor(look: (chunk: Buffer) => Buffer | undefined) {
+    super();
+    this.look = look;
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    done(null, this.look(chunk));
   }
 }
 

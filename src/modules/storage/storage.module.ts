@@ -1,6 +1,8 @@
 import { Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { settingsOf, type Settings } from '../../config/index.js';
-import { LOGGER, type Logger } from '../../kernel/index.js';
+import { isFailpointArmed, LOGGER, type Logger } from '../../kernel/index.js';
+import { CertainObjectStore } from './certain-object-store.js';
+import { FailpointObjectStore } from './failpoint-object-store.js';
 import { FileCache } from './file-cache.js';
 import { ObjectKeys } from './object-keys.js';
 import { FilesystemObjectStore } from './object-store.filesystem.js';
@@ -37,7 +39,12 @@ function createAdapter({ store, prefix }: StorageSettings): ObjectStoreAdapter {
           logger,
         ),
     },
-    { provide: OBJECT_STORE, useExisting: SelfTestedObjectStore },
+    {
+      provide: OBJECT_STORE,
+      inject: [SelfTestedObjectStore],
+      useFactory: (store: ObjectStore) =>
+        new CertainObjectStore(isFailpointArmed('store.') ? new FailpointObjectStore(store) : store),
+    },
     {
       provide: FileCache,
       inject: [settingsOf('storage'), OBJECT_STORE, LOGGER],
