@@ -377,6 +377,22 @@ describe('a caller that goes away', () => {
 });
 
 describe('children', () => {
+  it('keep nothing of a statement for the next one', async () => {
+    await run('CREATE TABLE left_behind AS SELECT 1 AS a');
+    expect((await failure('SELECT a FROM left_behind')).code).toBe('SQL_INVALID');
+    expect((await run('SELECT 1')).rows).toEqual([[1]]);
+  });
+
+  it('serve the next statement of their tenant, however soon it comes', async () => {
+    const own = newQueryEngine({ concurrency: 2 });
+    await own.run(job('SELECT 1'));
+    await own.warm();
+    const pids = own.childPids();
+    for (let i = 0; i < 5; i++) expect((await own.run(job(`SELECT ${i}`))).rows).toEqual([[i]]);
+    expect(own.childPids()).toEqual(pids);
+    await own.close();
+  });
+
   it('serve one tenant each, have no environment, and are limited', async () => {
     const own = newQueryEngine({ concurrency: 2, idleMs: 60_000 });
     const pidsOf = async (tenantId: string) => {

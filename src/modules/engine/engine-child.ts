@@ -34,16 +34,17 @@ interface Pending {
 }
 
 /**
- * One DuckDB child. States: starting -> idle <-> busy -> dead. One request at a time; once dead it stays so.
- * It does not keep this process alive, except during a request.
+ * One DuckDB child. States: starting -> idle -> busy -> settling -> idle; dead from any. One request at a time; once
+ * dead it stays so. It does not keep this process alive, except during a request.
  */
 export class EngineChild {
   /** When it was ready; null where the system does not say. */
   idleAddressSpaceBytes: number | null = null;
-  /** By how much it has grown since, as of its last request. */
+  /** By how much it has grown since, as of when it last settled. */
   grownBytes = 0;
   limited = false;
   private pending: Pending | undefined;
+  private settling: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   private lastId = 0;
   private stderr = '';
   private failure: EngineFailure | undefined;
@@ -116,6 +117,11 @@ export class EngineChild {
     return this.lastId + 1;
   }
 
+  /** Resolves when the child has cleared up after its last request, or is dead. */
+  get settled(): Promise<void> {
+    return this.settling?.promise ?? Promise.resolve();
+  }
+
   /** Rejects with `ChildFault` for a fault that the child reports, `EngineFailure` when it dies. */
   async request<T>(body: unknown): Promise<T> {
     if (this.failure !== undefined) throw this.failure;
@@ -126,6 +132,7 @@ export class EngineChild {
     try {
       return (await new Promise<unknown>((resolve, reject) => {
         this.pending = { id, resolve, reject };
+        this.settling ??= Promise.withResolvers<void>();
         this.send({ kind: 'request', id, body });
       })) as T;
     } finally {
@@ -172,9 +179,14 @@ export class EngineChild {
       this.starting?.resolve();
       return;
     }
+    if (message.kind === 'settled') {
+      if (message.id !== this.lastId) return;
+      this.grownBytes = (message.addressSpaceBytes ?? 0) - (this.idleAddressSpaceBytes ?? 0);
+      this.settle();
+      return;
+    }
     const pending = this.pending;
     if (pending === undefined || pending.id !== message.id) return;
-    this.grownBytes = (message.addressSpaceBytes ?? 0) - (this.idleAddressSpaceBytes ?? 0);
     if (message.kind === 'answer') pending.resolve(message.body);
     else pending.reject(new ChildFault(message.fault));
   }
@@ -189,6 +201,12 @@ export class EngineChild {
     this.failure ??= failure;
     this.starting?.reject(this.failure);
     this.pending?.reject(this.failure);
+    this.settle();
+  }
+
+  private settle(): void {
+    this.settling?.resolve();
+    this.settling = undefined;
   }
 
   private hold(held: boolean): void {

@@ -10,6 +10,7 @@ const MIB = 1024 * 1024;
 const DUCKDB_SHARE = 0.8;
 /** A child that kept more than this share of a query's memory has too little left for the next query. */
 const MAX_GROWTH = 0.2;
+const WORN = 'it has served its time';
 
 export interface QueryChildrenOptions {
   readonly memoryBytes: number;
@@ -60,10 +61,11 @@ export class QueryChildren {
   /** A child of the tenant's own: one that waits for it, else the spare. */
   async take(tenantId: string): Promise<QueryChild> {
     for (const [child, owner] of [...this.idle].reverse()) {
-      if (owner !== tenantId) continue;
+      if (owner !== tenantId || !this.idle.has(child)) continue;
       this.unpark(child);
-      if (child.process.alive) return child;
-      this.forget(child);
+      await child.process.settled;
+      if (child.process.alive && !this.isWorn(child)) return child;
+      this.end(child, WORN);
     }
     this.makeRoom();
     for (;;) {
@@ -80,14 +82,15 @@ export class QueryChildren {
   /** Keeps the child for its tenant, or ends it. A new spare is started when there is none. */
   give(child: QueryChild, tenantId: string): void {
     child.queries += 1;
-    const { maxQueries, memoryBytes } = this.options;
-    const worn = child.queries >= maxQueries || child.process.grownBytes > memoryBytes * MAX_GROWTH;
-    if (this.closed || !child.process.alive || worn) {
-      this.end(child, 'it has served its time');
+    if (this.closed || !child.process.alive || this.isWorn(child)) {
+      this.end(child, WORN);
     } else {
       this.idle.set(child, tenantId);
       child.idleTimer = setTimeout(() => this.end(child, 'it was idle'), this.options.idleMs);
       child.idleTimer.unref();
+      void child.process.settled.then(() => {
+        if (this.idle.has(child) && this.isWorn(child)) this.end(child, WORN);
+      });
     }
     if (!this.closed)
       void this.warm().catch((error: unknown) =>
@@ -105,6 +108,12 @@ export class QueryChildren {
     for (const child of this.idle.keys()) this.unpark(child);
     await Promise.all([...this.all].map((child) => child.process.close()));
     this.all.clear();
+  }
+
+  /** How much memory it kept is known once it has settled. */
+  private isWorn(child: QueryChild): boolean {
+    const { maxQueries, memoryBytes } = this.options;
+    return child.queries >= maxQueries || child.process.grownBytes > memoryBytes * MAX_GROWTH;
   }
 
   private makeRoom(): void {

@@ -49,17 +49,14 @@ export class DuckDbWriteEngine implements WriteEngine {
 
   async writeParquet(job: WriteJob, signal?: AbortSignal): Promise<WrittenFile> {
     const release = await this.slots.acquire('', signal);
+    let child: EngineChild | undefined;
     try {
-      const child = await this.take();
-      try {
-        return await requestUntil<WrittenFile>(child, job, signal);
-      } finally {
-        this.give(child);
-      }
+      child = await this.take();
+      return await requestUntil<WrittenFile>(child, job, signal);
     } catch (error) {
       throw writeError(error);
     } finally {
-      release();
+      void this.give(child).then(release);
     }
   }
 
@@ -75,8 +72,10 @@ export class DuckDbWriteEngine implements WriteEngine {
     this.all.clear();
   }
 
-  /** A child that kept most of its memory is not used again. */
-  private give(child: EngineChild): void {
+  /** A child that kept most of its memory is not used again. Resolves when that is known. */
+  private async give(child: EngineChild | undefined): Promise<void> {
+    await child?.settled;
+    if (child === undefined) return;
     if (child.grownBytes > this.options.memoryBytes * MAX_GROWTH)
       child.kill('memory', 'it kept too much memory');
     if (child.alive && !this.closed) this.idle.push(child);

@@ -1,10 +1,14 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { ChildSetup } from './protocol.js';
 
-/** A new in-memory instance that loads no extension, with its only connection. The time zone is UTC. */
-export async function openInstance(
-  setup: ChildSetup,
-): Promise<{ instance: DuckDBInstance; connection: DuckDBConnection }> {
+export interface OpenInstance {
+  /** Its only connection. */
+  readonly connection: DuckDBConnection;
+  close(): void;
+}
+
+/** A new in-memory instance that loads no extension, with its connection. The time zone is UTC. */
+export async function openInstance(setup: ChildSetup): Promise<OpenInstance> {
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(setup.threads),
     memory_limit: `${Math.floor(setup.memoryLimitBytes / 1024)}KiB`,
@@ -17,5 +21,11 @@ export async function openInstance(
   });
   const connection = await instance.connect();
   await connection.run("SET TimeZone = 'UTC'");
-  return { instance, connection };
+  return {
+    connection,
+    close: () => {
+      connection.closeSync();
+      instance.closeSync();
+    },
+  };
 }

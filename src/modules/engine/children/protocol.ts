@@ -46,14 +46,10 @@ export type FromChild =
       /** True when the system's limit on the address space is in force. */
       readonly limited: boolean;
     }
-  | (Reply & { readonly kind: 'answer'; readonly body: unknown })
-  | (Reply & { readonly kind: 'fault'; readonly fault: Fault });
-
-interface Reply {
-  readonly id: number;
-  /** As in `ready`, after the request. */
-  readonly addressSpaceBytes: number | null;
-}
+  | { readonly kind: 'answer'; readonly id: number; readonly body: unknown }
+  | { readonly kind: 'fault'; readonly id: number; readonly fault: Fault }
+  /** After each reply, once the child has cleared up and is ready for the next request. Size as in `ready`. */
+  | { readonly kind: 'settled'; readonly id: number; readonly addressSpaceBytes: number | null };
 
 /** Thrown by a child's work to answer with exactly this fault. */
 export class FaultError extends Error {

@@ -1,10 +1,10 @@
 import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
 import type { QueryJob, ResultColumn } from '../query-engine.js';
 import { queryFaultOf } from './duckdb-faults.js';
-import { openInstance } from './instance.js';
+import { type OpenInstance, openInstance } from './instance.js';
 import { type ChildSetup, FaultError } from './protocol.js';
 import { bindParameters } from './query-params.js';
-import { createView, lockStatements } from './query-sql.js';
+import { prepareScript } from './query-sql.js';
 import { jsonValue } from './result-json.js';
 import { typeName } from './result-type.js';
 import { type RowStream, RowWriter } from './row-writer.js';
@@ -17,9 +17,14 @@ export interface QueryReply {
   readonly truncated: boolean;
 }
 
-/** Runs one tenant's statements, each in an instance of its own that is locked before the statement is bound. */
+/**
+ * Runs one tenant's statements, each in an instance of its own that is locked before the statement is bound. The next
+ * instance is opened ahead, once the last one is closed: there is never more than one.
+ */
 class QueryWork implements ChildWork {
   private readonly rows = new RowWriter();
+  private fresh: Promise<OpenInstance> | undefined;
+  private used: OpenInstance | undefined;
   private connection: DuckDBConnection | undefined;
   private cancelled = false;
 
@@ -28,21 +33,25 @@ class QueryWork implements ChildWork {
   async handle(body: unknown, requestId: number): Promise<QueryReply> {
     const job = body as QueryJob;
     this.cancelled = false;
-    const { instance, connection } = await openInstance(this.setup);
+    const { connection } = await this.take();
     try {
       this.connection = connection;
-      await connection.run('SET errors_as_json = true');
-      for (const table of job.tables) await this.step(connection, createView(table));
-      const files = job.tables.flatMap((table) => table.files.map(({ path }) => path));
-      for (const statement of lockStatements(files)) await this.step(connection, statement);
+      this.checkCancelled();
+      await connection.run(prepareScript(job.tables));
       return await this.run(connection, job, this.rows.open(requestId, job.maxBytes));
     } catch (error) {
       throw error instanceof FaultError ? error : new FaultError(queryFaultOf(error, job));
     } finally {
       this.connection = undefined;
-      connection.closeSync();
-      instance.closeSync();
     }
+  }
+
+  /** Where the next instance cannot be had now, its query is told why. */
+  async settle(): Promise<void> {
+    this.used?.close();
+    this.used = undefined;
+    this.fresh ??= open(this.setup);
+    await this.fresh.catch(() => undefined);
   }
 
   cancel(): void {
@@ -83,9 +92,11 @@ class QueryWork implements ChildWork {
     return false;
   }
 
-  private async step(connection: DuckDBConnection, statement: string): Promise<void> {
-    this.checkCancelled();
-    await connection.run(statement);
+  /** An instance that nobody has used, to be closed by `settle`. */
+  private async take(): Promise<OpenInstance> {
+    const fresh = this.fresh ?? open(this.setup);
+    this.fresh = undefined;
+    return (this.used = await fresh);
   }
 
   private checkCancelled(): void {
@@ -93,15 +104,20 @@ class QueryWork implements ChildWork {
   }
 }
 
-async function open(setup: ChildSetup): Promise<ChildWork> {
+async function open(setup: ChildSetup): Promise<OpenInstance> {
+  const opened = await openInstance(setup);
+  await opened.connection.run('SET errors_as_json = true');
+  return opened;
+}
+
+async function start(setup: ChildSetup): Promise<ChildWork> {
   // Threads, caches and time zones are in memory before the first tenant's query, and before the size is measured.
-  const { instance, connection } = await openInstance(setup);
-  await connection.run(
+  const first = await open(setup);
+  await first.connection.run(
     "SELECT count(*), max(TIMESTAMPTZ '2020-01-01' + to_days(1)) FROM range(200000) r(i) WHERE i % 7 = 0",
   );
-  connection.closeSync();
-  instance.closeSync();
+  first.close();
   return new QueryWork(setup);
 }
 
-await serve(open);
+await serve(start);

@@ -3,7 +3,7 @@ import type { QueryTable } from '../query-engine.js';
 import { duckdbType, quoteName, quoteText } from './column-sql.js';
 
 /** The table as a view of its files: columns by field id, the user's first; those that a file lacks are null. */
-export function createView(table: QueryTable): string {
+function createView(table: QueryTable): string {
   const columns: readonly Column[] = [...table.columns, ...METADATA_COLUMNS];
   const view = `CREATE VIEW ${quoteName(table.name)} AS SELECT `;
   if (table.files.length === 0) {
@@ -19,11 +19,16 @@ export function createView(table: QueryTable): string {
   return `${view}${names} FROM read_parquet([${files}], schema = MAP {${schema.join(', ')}})`;
 }
 
-/** Opens the given files and nothing else, for good. */
-export function lockStatements(files: readonly string[]): string[] {
+/**
+ * One script that makes the views of the tables, then opens their files and nothing else, for good. A statement that
+ * fails ends the script, and nothing of the tenant's may follow.
+ */
+export function prepareScript(tables: readonly QueryTable[]): string {
+  const paths = tables.flatMap((table) => table.files.map(({ path }) => quoteText(path)));
   return [
-    `SET allowed_paths = [${files.map(quoteText).join(', ')}]`,
+    ...tables.map(createView),
+    `SET allowed_paths = [${paths.join(', ')}]`,
     'SET enable_external_access = false',
     'SET lock_configuration = true',
-  ];
+  ].join(';\n');
 }

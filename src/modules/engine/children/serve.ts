@@ -14,6 +14,8 @@ export interface ChildWork {
   handle(body: unknown, requestId: number): Promise<unknown>;
   /** Ends the request under way soon, with an error. */
   cancel(): void;
+  /** Makes ready for the next request, once before the first and after each reply. */
+  settle?(): Promise<void>;
 }
 
 /** Runs a child until its parent goes away. `open` is given what the parent said at the start. */
@@ -23,6 +25,7 @@ export async function serve(open: (setup: ChildSetup) => Promise<ChildWork>): Pr
   const setup = JSON.parse(process.argv[2] ?? '{}') as ChildSetup;
   const work = await open(setup);
   if (setup.becomes !== undefined) become(setup.becomes);
+  await work.settle?.();
   let current = 0;
   process.on('message', (message: ToChild) => {
     if (message.kind === 'cancel') {
@@ -30,10 +33,13 @@ export async function serve(open: (setup: ChildSetup) => Promise<ChildWork>): Pr
       return;
     }
     current = message.id;
-    void answer(work, message.id, message.body).then((reply) => {
-      current = 0;
-      send(reply);
-    });
+    void answer(work, message.id, message.body)
+      .then((reply) => {
+        current = 0;
+        send(reply);
+        return work.settle?.();
+      })
+      .then(() => send({ kind: 'settled', id: message.id, addressSpaceBytes: addressSpaceBytes() }));
   });
   send({ kind: 'ready', addressSpaceBytes: addressSpaceBytes(), limited: isLimited() });
 }
@@ -52,10 +58,10 @@ function become({ uid, gid }: ChildUser): void {
 async function answer(work: ChildWork, id: number, body: unknown): Promise<FromChild> {
   try {
     const value = await work.handle(body, id);
-    return { kind: 'answer', id, body: value, addressSpaceBytes: addressSpaceBytes() };
+    return { kind: 'answer', id, body: value };
   } catch (error) {
     const fault = error instanceof FaultError ? error.fault : faultOf(error);
-    return { kind: 'fault', id, fault: shortened(fault), addressSpaceBytes: addressSpaceBytes() };
+    return { kind: 'fault', id, fault: shortened(fault) };
   }
 }
 
