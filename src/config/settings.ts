@@ -35,6 +35,7 @@ export interface Settings {
     readonly port: number;
     readonly maxBodyBytes: number;
     readonly maxInflatedBytes: number;
+    readonly maxRequests: number;
   };
   readonly database: { readonly url: string | undefined; readonly poolMax: number };
   readonly storage: {
@@ -46,6 +47,8 @@ export interface Settings {
     readonly cacheMaxBytes: number;
   };
   readonly tenancy: { readonly platformKey: string | undefined; readonly keyPepper: string | undefined };
+  /** `maxPendingEvents` is of a tenant without a quota of its own. */
+  readonly ingest: { readonly maxPendingEvents: number };
   readonly commit: {
     readonly maxDelayMs: number;
     readonly targetRows: number;
@@ -169,6 +172,7 @@ function toSettings(values: Parsed): Settings {
       port: values.TIDEMARK_HTTP_PORT,
       maxBodyBytes: values.TIDEMARK_HTTP_MAX_BODY_BYTES,
       maxInflatedBytes: values.TIDEMARK_HTTP_MAX_INFLATED_BYTES,
+      maxRequests: values.TIDEMARK_HTTP_MAX_REQUESTS,
     },
     database: { url: values.TIDEMARK_DATABASE_URL, poolMax: values.TIDEMARK_DATABASE_POOL_MAX },
     storage: {
@@ -178,6 +182,7 @@ function toSettings(values: Parsed): Settings {
       cacheMaxBytes: values.TIDEMARK_CACHE_MAX_BYTES,
     },
     tenancy: { platformKey: values.TIDEMARK_PLATFORM_KEY, keyPepper: values.TIDEMARK_KEY_PEPPER },
+    ingest: { maxPendingEvents: values.TIDEMARK_INGEST_MAX_PENDING_EVENTS },
     commit: {
       maxDelayMs: values.TIDEMARK_COMMIT_MAX_DELAY_MS,
       targetRows: values.TIDEMARK_COMMIT_TARGET_ROWS,

@@ -205,6 +205,16 @@ export const VARIABLES = {
     '67108864',
     'Largest body of events after decompression; other calls take the limit of the body as sent.',
   ),
+  TIDEMARK_HTTP_MAX_REQUESTS: variable(
+    integer(2, 1_000_000).default(4096),
+    '4096',
+    'Requests under way at once in this process, those that wait for visibility included. A tenant may hold no more of them than stay free: one alone half. Beyond that 429, and 503 when the process is full.',
+  ),
+  TIDEMARK_INGEST_MAX_PENDING_EVENTS: variable(
+    integer(1, Number.MAX_SAFE_INTEGER).default(10_000_000),
+    '10000000',
+    'Acknowledged events of a tenant that are not visible yet, where it has no quota of its own. Beyond that its writes get 429 until commits catch up.',
+  ),
   TIDEMARK_CACHE_MAX_BYTES: variable(
     bytes(4 * GIB, MIB),
     '4294967296, at most half of the free disk',

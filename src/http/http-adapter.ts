@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, REQUEST_INVALID, SERVER_BUSY, type Logger } from '../kernel/index.js';
+import { Admissions } from './admissions.js';
 import { Draining } from './draining.js';
 import { clientRefusal } from './problem.js';
 import { pathOf, replyWithProblem, replyWithRefusal } from './problem-reply.js';
@@ -14,6 +15,8 @@ import { answerBrokenRequest, answerUnmetExpectation } from './wire-errors.js';
 export interface HttpSettings {
   readonly maxBodyBytes: number;
   readonly maxInflatedBytes: number;
+  /** Requests under way in this process. */
+  readonly maxRequests: number;
 }
 
 export interface HttpTimeouts {
@@ -25,6 +28,8 @@ export interface HttpTimeouts {
   readonly keepAliveMs: number;
   /** How long what is left of a refused body is read and dropped, so that the client sees the answer. */
   readonly lingerMs: number;
+  /** A body that brings less than 1 KiB in this time is given up. */
+  readonly bodyWindowMs: number;
 }
 
 const TIMEOUTS: HttpTimeouts = {
@@ -32,7 +37,12 @@ const TIMEOUTS: HttpTimeouts = {
   requestMs: 120_000,
   keepAliveMs: 72_000,
   lingerMs: 5_000,
+  bodyWindowMs: 10_000,
 };
+/** Bodies in memory at once, in bodies of the largest size. */
+const BUDGET_BODIES = 4;
+/** Answered however full the process is. */
+const PROBES: ReadonlySet<string | undefined> = new Set(['/v1/health', '/v1/ready', '/v1/metrics']);
 /** Ids and names are checked by the routes; this only bounds the router's work. */
 const MAX_PATH_PARAMETER = 2048;
 
@@ -42,11 +52,14 @@ const MAX_PATH_PARAMETER = 2048;
  */
 export class HttpAdapter extends FastifyAdapter {
   readonly draining = new Draining();
+  readonly admissions: Admissions;
   private readonly routes = new RouteTable();
   private observer: RequestObserver = () => undefined;
+  /** Not answered yet, those that no guard has admitted included. */
+  private readonly unanswered = new Set<FastifyRequest>();
 
   constructor(
-    settings: HttpSettings,
+    private readonly settings: HttpSettings,
     private readonly log: Logger,
     private readonly timeouts: HttpTimeouts,
   ) {
@@ -70,9 +83,13 @@ export class HttpAdapter extends FastifyAdapter {
       frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
         this.answer(request, reply, error),
     });
+    this.admissions = new Admissions({
+      maxRequests: settings.maxRequests,
+      maxBodyBytes: BUDGET_BODIES * Math.max(settings.maxInflatedBytes, settings.maxBodyBytes),
+    });
     const server = this.getInstance<FastifyInstance>();
     this.addHooks(server);
-    this.readBodiesLazily(server, settings);
+    this.readBodiesLazily(server);
     server.setErrorHandler((error, request, reply) => this.answer(request, reply, error));
     server.setNotFoundHandler((request, reply) => this.answerUnmatched(request, reply));
   }
@@ -105,13 +122,16 @@ export class HttpAdapter extends FastifyAdapter {
   private addHooks(server: FastifyInstance): void {
     server.addHook('onRoute', ({ url, method }) => this.routes.add(url, [method].flat()));
     server.addHook('onRequest', (request, reply, done) => {
+      this.unanswered.add(request);
       observeRequest(request, reply, (sample) => {
+        this.unanswered.delete(request);
         this.observer(sample);
         logRequest(this.log, request, sample);
       });
       done(this.refusalOf(request));
     });
     server.addHook('onSend', (request, reply, payload, done) => {
+      this.unanswered.delete(request);
       reply.header('Request-Id', request.id);
       reply.header('X-Content-Type-Options', 'nosniff');
       if (!reply.hasHeader('Cache-Control')) reply.header('Cache-Control', 'no-store');
@@ -134,14 +154,19 @@ export class HttpAdapter extends FastifyAdapter {
     if (this.draining.closed) {
       return new AppError(SERVER_BUSY, 'The server is shutting down.', { retryAfterMs: 1000 });
     }
+    if (this.unanswered.size > this.settings.maxRequests && !PROBES.has(request.routeOptions.url)) {
+      return new AppError(SERVER_BUSY, 'The server has too many requests under way now.', {
+        retryAfterMs: 1000,
+      });
+    }
     if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {
       return new AppError(REQUEST_INVALID, 'The request has no Host header.');
     }
     return undefined;
   }
 
-  private readBodiesLazily(server: FastifyInstance, settings: HttpSettings): void {
-    const bodyOf = createBodyReader(settings);
+  private readBodiesLazily(server: FastifyInstance): void {
+    const bodyOf = createBodyReader(this.settings, this.admissions, this.timeouts.bodyWindowMs);
     server.removeAllContentTypeParsers();
     // Fastify wants a parser for any body; the real one starts where the body is awaited.
     server.addContentTypeParser('*', (_request, _payload, done) => done(null));

@@ -2,12 +2,13 @@ import { Global, Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { APP_FILTER, HttpAdapterHost } from '@nestjs/core';
 import { Registry } from 'prom-client';
 import { METRICS, ReadinessRegistry, type MetricsRegistry } from '../kernel/index.js';
+import { Admissions } from './admissions.js';
 import { Draining } from './draining.js';
 import { HttpAdapter } from './http-adapter.js';
 import { ProblemFilter } from './problem.filter.js';
 import { createRequestMetrics } from './request-metrics.js';
 
-/** Global: the problem filter, the registries of metrics and readiness checks, and `Draining`. */
+/** Global: the problem filter, the registries of metrics and readiness checks, `Draining` and `Admissions`. */
 @Global()
 @Module({
   providers: [
@@ -20,8 +21,16 @@ import { createRequestMetrics } from './request-metrics.js';
       useFactory: ({ httpAdapter }: HttpAdapterHost) =>
         httpAdapter instanceof HttpAdapter ? httpAdapter.draining : new Draining(),
     },
+    {
+      provide: Admissions,
+      inject: [HttpAdapterHost],
+      useFactory: ({ httpAdapter }: HttpAdapterHost) => {
+        if (httpAdapter instanceof HttpAdapter) return httpAdapter.admissions;
+        return new Admissions({ maxRequests: Infinity, maxBodyBytes: Infinity });
+      },
+    },
   ],
-  exports: [METRICS, ReadinessRegistry, Draining],
+  exports: [METRICS, ReadinessRegistry, Draining, Admissions],
 })
 export class HttpModule implements OnModuleInit {
   constructor(

@@ -1,3 +1,4 @@
+export { Admissions } from './admissions.js';
 export { serveApiDocs } from './api-docs.js';
 export { DtoPipe, dtoBody, dtoQuery } from './dto.pipe.js';
 export { type Violation } from './dto-shape.js';

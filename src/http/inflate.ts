@@ -1,7 +1,7 @@
 import type { Transform } from 'node:stream';
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
 import { AppError } from '../kernel/index.js';
-import type { BodyHold } from './body-budget.js';
+import type { RequestHold } from './admissions.js';
 import { bodyInvalid, bodyTooLarge } from './body.errors.js';
 
 export type Encoding = 'gzip' | 'zstd';
@@ -26,7 +26,7 @@ export async function inflate(
   compressed: Buffer,
   encoding: Encoding,
   maxBytes: number,
-  hold: BodyHold,
+  hold: RequestHold,
 ): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let inflatedBytes = 0;

@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
+import { RequestTimeoutException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { BodyBudget, type BodyHold } from './body-budget.js';
+import type { Admissions, RequestHold } from './admissions.js';
+import { BodyPace } from './body-pace.js';
 import { bodyInvalid, bodyTooLarge, mediaTypeUnsupported } from './body.errors.js';
 import { inflate, type Encoding } from './inflate.js';
 import { parseJson } from './json-body.js';
@@ -37,50 +39,52 @@ class LazyBody<T> implements PromiseLike<T> {
 
 /** Path of the one call whose body is handed on as bytes. */
 const INGEST_ROUTE = /^\/v1\/ingest\/[^/]+$/;
-/** Bodies in memory at once, in bodies of the largest size. */
-const BUDGET_BODIES = 4;
 const ENCODINGS = ['gzip', 'zstd'] as const satisfies readonly Encoding[];
 const CONTENT_TYPES = { 'application/json': 'json', 'application/x-ndjson': 'ndjson' } as const;
 
-/** Answers what makes the lazy body of a request. */
+/** How bodies are read: limits of one, and what bounds all of them. */
+interface Reading {
+  readonly limits: BodyLimits;
+  readonly hold: RequestHold;
+  readonly pace: BodyPace;
+}
+
+/** Answers what makes the lazy body of a request. `windowMs` is that of `BodyPace`. */
 export function createBodyReader(
   limits: BodyLimits,
+  admissions: Admissions,
+  windowMs: number,
 ): (request: FastifyRequest, reply: FastifyReply) => PromiseLike<unknown> {
-  const budget = new BodyBudget(BUDGET_BODIES * Math.max(limits.maxInflatedBytes, limits.maxBodyBytes));
+  const pace = new BodyPace(windowMs);
   return (request, reply) =>
     new LazyBody(async () => {
-      const hold = budget.open();
-      reply.raw.once('close', () => hold.release());
+      const hold = admissions.holdOf(request, (release) => reply.raw.once('close', release));
+      const reading = { limits, hold, pace };
       return INGEST_ROUTE.test(request.routeOptions.url ?? '') && request.method === 'POST'
-        ? readIngestBody(request, reply, limits, hold)
-        : readJson(request, reply, limits, hold);
+        ? readIngestBody(request, reply, reading)
+        : readJson(request, reply, reading);
     });
 }
 
 async function readIngestBody(
   request: FastifyRequest,
   reply: FastifyReply,
-  limits: BodyLimits,
-  hold: BodyHold,
+  reading: Reading,
 ): Promise<IngestBody> {
   const contentType = contentTypeOf(request, ['application/json', 'application/x-ndjson']);
-  const bytes = await readBytes(request, reply, limits, hold);
+  const bytes = await readBytes(request, reply, reading);
   if (bytes.length === 0) throw bodyInvalid('The body is empty.');
   return { contentType, bytes };
 }
 
 /** Undefined when there is no body, which calls without required fields allow. */
-async function readJson(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  limits: BodyLimits,
-  hold: BodyHold,
-): Promise<unknown> {
+async function readJson(request: FastifyRequest, reply: FastifyReply, reading: Reading): Promise<unknown> {
   if (!hasBody(request.raw)) return undefined;
   contentTypeOf(request, ['application/json']);
   // Parsed as a whole, which takes many times the memory of the text.
-  const maxInflatedBytes = Math.min(limits.maxInflatedBytes, limits.maxBodyBytes);
-  const bytes = await readBytes(request, reply, { ...limits, maxInflatedBytes }, hold);
+  const { maxBodyBytes, maxInflatedBytes } = reading.limits;
+  const limits = { maxBodyBytes, maxInflatedBytes: Math.min(maxInflatedBytes, maxBodyBytes) };
+  const bytes = await readBytes(request, reply, { ...reading, limits });
   return bytes.length === 0 ? undefined : parseJson(bytes.toString('utf8'));
 }
 
@@ -116,17 +120,13 @@ function encodingOf(request: FastifyRequest): Encoding | undefined {
   return known;
 }
 
-async function readBytes(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  limits: BodyLimits,
-  hold: BodyHold,
-): Promise<Buffer> {
+async function readBytes(request: FastifyRequest, reply: FastifyReply, reading: Reading): Promise<Buffer> {
+  const { limits, hold } = reading;
   const encoding = encodingOf(request);
   if (Number(request.headers['content-length']) > limits.maxBodyBytes)
     throw bodyTooLarge(limits.maxBodyBytes, 'as sent');
   if (expectsContinue(request.raw)) reply.raw.writeContinue();
-  const sent = await receive(request.raw, limits.maxBodyBytes, hold);
+  const sent = await receive(request.raw, reading);
   const bytes = encoding === undefined ? sent : await inflate(sent, encoding, limits.maxInflatedBytes, hold);
   if (!isUtf8(bytes)) throw bodyInvalid('The body is not valid UTF-8.');
   return withoutByteOrderMark(bytes);
@@ -141,19 +141,25 @@ function withoutByteOrderMark(bytes: Buffer): Buffer {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
 }
 
-/** Reads the body as sent. The connection stays usable after a refusal. */
-function receive(raw: IncomingMessage, maxBytes: number, hold: BodyHold): Promise<Buffer> {
+/** Reads the body as sent. The connection stays usable after a refusal, unless the body has stalled. */
+function receive(raw: IncomingMessage, { limits, hold, pace }: Reading): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    const { maxBodyBytes } = limits;
     const chunks: Buffer[] = [];
-    let receivedBytes = 0;
+    const reception = {
+      receivedBytes: 0,
+      giveUp: () => stop(new RequestTimeoutException('the body has stalled')),
+    };
     const stop = (error?: Error) => {
+      pace.forget(reception);
       raw.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
-      if (error === undefined) resolve(Buffer.concat(chunks, receivedBytes));
-      else reject(error);
+      if (error !== undefined) reject(error);
+      else if (chunks.length === 1) resolve(chunks[0] as Buffer);
+      else resolve(Buffer.concat(chunks, reception.receivedBytes));
     };
     const onData = (chunk: Buffer) => {
-      receivedBytes += chunk.length;
-      if (receivedBytes > maxBytes) return stop(bodyTooLarge(maxBytes, 'as sent'));
+      reception.receivedBytes += chunk.length;
+      if (reception.receivedBytes > maxBodyBytes) return stop(bodyTooLarge(maxBodyBytes, 'as sent'));
       try {
         hold.take(chunk.length);
       } catch (error) {
@@ -165,5 +171,6 @@ function receive(raw: IncomingMessage, maxBytes: number, hold: BodyHold): Promis
     const onBroken = () => stop(bodyInvalid('The connection ended before the whole body had arrived.'));
     if (raw.destroyed) return onBroken();
     raw.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken);
+    pace.follow(reception);
   });
 }

@@ -9,6 +9,7 @@ export {
 } from './app-error.js';
 export { BackgroundLoop, type LoopOptions } from './background-loop.js';
 export { CLOCK, systemClock, type Clock } from './clock.js';
+export { FairShares, type ShareRefusal } from './fair-shares.js';
 export {
   FIRST_USER_FIELD_ID,
   METADATA_COLUMNS,
@@ -33,6 +34,7 @@ export {
   INTERNAL,
   NOT_FOUND,
   PAYLOAD_TOO_LARGE,
+  QUEUE_FULL,
   REQUEST_INVALID,
   SERVER_BUSY,
   UNSUPPORTED_MEDIA_TYPE,

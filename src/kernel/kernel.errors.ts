@@ -45,6 +45,17 @@ export const SERVER_BUSY = defineError({
   normal: true,
 });
 
+export const QUEUE_FULL = defineError({
+  code: 'QUEUE_FULL',
+  title: 'Too much of this tenant is waiting',
+  cause:
+    'The tenant has more acknowledged events that are not visible yet, more requests under way, or more bytes in memory than its share; or all query workers are busy and the queue before them is full. Nothing of the request was kept.',
+  action:
+    'Send it again after `Retry-After` seconds, with a back-off. `GET /v1/me` shows the limit of pending events and what is left.',
+  retryable: true,
+  normal: true,
+});
+
 export const DEPENDENCY_UNAVAILABLE = defineError({
   code: 'DEPENDENCY_UNAVAILABLE',
   title: 'A dependency is not available',

@@ -17,6 +17,7 @@ export async function startHttpApp(options: {
   readonly imports?: Type[];
   readonly maxBodyBytes?: number;
   readonly maxInflatedBytes?: number;
+  readonly maxRequests?: number;
   readonly timeouts?: Partial<HttpTimeouts>;
 }): Promise<HttpApp> {
   const logger = createLogger('silent');
@@ -34,6 +35,7 @@ export async function startHttpApp(options: {
   const limits = {
     maxBodyBytes: options.maxBodyBytes ?? 1024 * 1024,
     maxInflatedBytes: options.maxInflatedBytes ?? 4 * 1024 * 1024,
+    maxRequests: options.maxRequests ?? 1000,
   };
   const adapter = createHttpAdapter(limits, logger, options.timeouts);
   const app = await NestFactory.create<NestFastifyApplication>(RootModule, adapter, { logger: false });

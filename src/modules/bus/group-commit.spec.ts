@@ -133,7 +133,7 @@ describe('takeGroup', () => {
 
 describe('GroupCommit', () => {
   /** Collects groups and settles them when told. */
-  function gate() {
+  function gate(maxHeldBytes?: number) {
     const groups: PendingRequest[][] = [];
     const releases: (() => void)[] = [];
     const commit = new GroupCommit(
@@ -146,6 +146,7 @@ describe('GroupCommit', () => {
             done();
           });
         }),
+      maxHeldBytes,
     );
     return { commit, groups, releases };
   }
@@ -178,5 +179,29 @@ describe('GroupCommit', () => {
     expect(groups).toHaveLength(3);
     releases[2]?.();
     await again;
+  });
+
+  it('refuses a tenant more than its share, another while there is room, and counts what is settled no more', async () => {
+    const one = requestOf({}).records[0]!.payload.length + 512;
+    const { commit, groups, releases } = gate(4 * one);
+    const held = [commit.submit(requestOf({}, 'a')), commit.submit(requestOf({}, 'a'))];
+    await expect(commit.submit(requestOf({}, 'a'))).rejects.toMatchObject({
+      code: 'QUEUE_FULL',
+      retryAfterMs: 1000,
+    });
+    held.push(commit.submit(requestOf({}, 'b')), commit.submit(requestOf({}, 'c')));
+    await expect(commit.submit(requestOf({}, 'd'))).rejects.toMatchObject({ code: 'SERVER_BUSY' });
+    expect(commit.heldBytes).toBe(4 * one);
+    for (let group = 0; group < 4; group++) {
+      releases[group]?.();
+      await tick();
+    }
+    await Promise.all(held);
+    expect(groups).toHaveLength(4);
+    // Settled a second time, as by a commit that fails after it has answered some.
+    groups[0]?.[0]?.reject(new Error('late'));
+    expect(commit.heldBytes).toBe(0);
+    void commit.submit(requestOf({}, 'a'));
+    expect(commit.heldBytes).toBe(one);
   });
 });

@@ -1,3 +1,4 @@
+import { AppError, FairShares, QUEUE_FULL, SERVER_BUSY } from '../../kernel/index.js';
 import type { IngestAck, IngestRequest } from './ingest-bus.js';
 import { unitsOf, type JudgedRequest } from './judgement.js';
 
@@ -13,35 +14,81 @@ export interface PendingRequest extends JudgedRequest {
 const MAX_RECORDS = 10_000;
 const MAX_CHARACTERS = 8 * 1024 * 1024;
 
+/**
+ * Bytes of all requests that wait or are in flight. A tenant may hold no more of them than stay free: one alone half,
+ * which is a request of the largest size.
+ */
+const MAX_HELD_BYTES = 256 * 1024 * 1024;
+/** What a record takes beside its payload: its object, hashes and keys. */
+const RECORD_BYTES = 512;
+const RETRY_AFTER_MS = 1000;
+
 /** Commits one group. It must settle every request of the group itself and never reject. */
 export type CommitGroup = (group: PendingRequest[]) => Promise<void>;
 
 /**
  * Merges concurrent requests of a tenant: while one group is in flight the next requests gather, and then commit
- * together. There is no timer, so a lone request waits for nobody.
+ * together. There is no timer, so a lone request waits for nobody. What is held is bounded, in all and by tenant.
  */
 export class GroupCommit {
   private readonly queues = new Map<string, PendingRequest[]>();
+  private readonly bytes: FairShares;
 
-  constructor(private readonly commitGroup: CommitGroup) {}
+  constructor(
+    private readonly commitGroup: CommitGroup,
+    maxHeldBytes = MAX_HELD_BYTES,
+  ) {
+    this.bytes = new FairShares(maxHeldBytes);
+  }
 
+  /** Bytes of the requests that wait or are in flight. */
+  get heldBytes(): number {
+    return this.bytes.held;
+  }
+
+  /** Rejects with QUEUE_FULL or SERVER_BUSY where too much waits, and with whatever the commit rejects it with. */
   submit(request: IngestRequest): Promise<IngestAck> {
     return new Promise((resolve, reject) => {
+      const { tenantId } = request;
+      const characters = charactersOf(request);
+      const bytes = characters + request.records.length * RECORD_BYTES;
+      const units = unitsOf(request);
+      this.hold(tenantId, bytes);
+      // A commit that fails half way may settle a request again.
+      let held = true;
+      const release = () => {
+        if (held) this.bytes.give(tenantId, bytes);
+        held = false;
+      };
       const pending: PendingRequest = {
         request,
-        units: unitsOf(request),
-        characters: charactersOf(request),
-        resolve,
-        reject,
+        units,
+        characters,
+        resolve: (ack) => {
+          release();
+          resolve(ack);
+        },
+        reject: (error) => {
+          release();
+          reject(error);
+        },
       };
-      const queue = this.queues.get(request.tenantId);
+      const queue = this.queues.get(tenantId);
       if (queue !== undefined) {
         queue.push(pending);
         return;
       }
-      this.queues.set(request.tenantId, [pending]);
-      void this.drain(request.tenantId);
+      this.queues.set(tenantId, [pending]);
+      void this.drain(tenantId);
     });
+  }
+
+  private hold(tenantId: string, bytes: number): void {
+    const refusal = this.bytes.take(tenantId, bytes);
+    if (refusal === undefined) return;
+    const options = { retryAfterMs: RETRY_AFTER_MS };
+    if (refusal === 'full') throw new AppError(SERVER_BUSY, 'Too many events wait to be stored.', options);
+    throw new AppError(QUEUE_FULL, 'Too many events of the tenant wait to be stored.', options);
   }
 
   private async drain(tenantId: string): Promise<void> {

@@ -46,12 +46,3 @@ export const QUERY_MEMORY_EXCEEDED = defineError({
   retryable: false,
   normal: true,
 });
-
-export const QUEUE_FULL = defineError({
-  code: 'QUEUE_FULL',
-  title: 'Too many queries are waiting',
-  cause: 'All workers are busy and the queue before them is full.',
-  action: 'Send it again after `Retry-After` seconds.',
-  retryable: true,
-  normal: true,
-});

@@ -1,4 +1,4 @@
-import { AppError } from '../../kernel/index.js';
+import { AppError, QUEUE_FULL } from '../../kernel/index.js';
 import type { GateRequest } from './children/gate-child.js';
 import { requestUntil } from './cancellation.js';
 import type { LaunchOptions } from './child-launch.js';
@@ -6,7 +6,7 @@ import { unprivilegedUser } from './child-user.js';
 import { addressSpaceLimit } from './address-space.js';
 import { ChildFault, EngineChild } from './engine-child.js';
 import { EngineFailure } from './engine-failure.js';
-import { QUEUE_FULL, SQL_INVALID, SQL_NOT_ALLOWED } from './engine.errors.js';
+import { SQL_INVALID, SQL_NOT_ALLOWED } from './engine.errors.js';
 import { type GatedQuery, type TableShape, UnknownTableError } from './query-engine.js';
 import { WorkSlots } from './work-slots.js';
 

@@ -3,7 +3,6 @@ export {
   QUERY_MEMORY_EXCEEDED,
   QUERY_TIMEOUT,
   QUERY_TOO_LARGE,
-  QUEUE_FULL,
   SQL_INVALID,
   SQL_NOT_ALLOWED,
 } from './engine.errors.js';

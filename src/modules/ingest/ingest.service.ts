@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { settingsOf, type Settings } from '../../config/index.js';
 import type { IngestBody } from '../../http/index.js';
 import { INGEST_BUS, type IngestAck, type IngestBus, type IngestRequest } from '../bus/index.js';
+import { PendingLimit } from '../tenancy/index.js';
 import { VisibilityWaiter } from '../snapshots/index.js';
 import { TableRegistry, type IngestTable } from '../tables/index.js';
 import { prepareRecords } from './prepared-records.js';
@@ -35,6 +36,7 @@ export class IngestService {
   constructor(
     @Inject(INGEST_BUS) private readonly bus: IngestBus,
     @Inject(TableRegistry) private readonly tables: TableRegistry,
+    @Inject(PendingLimit) private readonly pendingLimit: PendingLimit,
     @Inject(VisibilityWaiter) private readonly waiter: VisibilityWaiter,
     @Inject(settingsOf('visibility')) private readonly settings: Settings['visibility'],
   ) {}
@@ -42,11 +44,14 @@ export class IngestService {
   /** When it resolves the events are durable. Rejects with the client's error, and then nothing was kept. */
   async ingest(call: IngestCall): Promise<IngestOutcome> {
     const { tenantId, tableName } = call;
+    const checking = this.pendingLimit.check(tenantId);
+    if (checking !== undefined) await checking;
     const table =
       this.tables.cached(tenantId, tableName) ?? (await this.tables.forIngest(tenantId, tableName));
     const body = readBody(call.body);
     const { wait, timeoutMs } = readWaitOptions(body.options, call.queryString, this.settings);
     const ack = await this.bus.append(await this.request(call, table, body));
+    this.pendingLimit.acknowledged(tenantId, ack.maxVisibilityToken);
     if (!wait) return ack;
     const visible = await this.waiter.waitFor(tenantId, ack.maxVisibilityToken, timeoutMs, call.signal);
     return { ...ack, waited: { timeoutMs, snapshotId: visible?.snapshotId } };

@@ -24,4 +24,26 @@ describe('waitFor', () => {
     expect(await waiter.waitFor('acme', 7, 200)).toEqual({ snapshotId: 42, watermark: 7 });
     expect(looks).toBe(1);
   });
+
+  it('looks at the head once for all waiters of a tenant that ask at the same time', async () => {
+    const notifications = { subscribe: () => undefined, notify: () => undefined } as unknown as Notifications;
+    let looks = 0;
+    let publishedToken = 0;
+    const transactions = {
+      pooled: async () => {
+        looks += 1;
+        const seen = publishedToken;
+        await new Promise((resolve) => setImmediate(resolve));
+        return { publishedToken: seen, snapshotId: 1, lastToken: 7 };
+      },
+    } as unknown as Transactions;
+    const waiter = new VisibilityWaiter(transactions, notifications, systemClock, createLogger('silent'));
+    const first = waiter.waitFor('acme', 7, 0);
+    // Published after the first look began: those who ask now must see it.
+    publishedToken = 7;
+    const others = Array.from({ length: 50 }, () => waiter.waitFor('acme', 7, 0));
+    expect(await first).toBeUndefined();
+    expect(await Promise.all(others)).toEqual(others.map(() => ({ snapshotId: 1, watermark: 7 })));
+    expect(looks).toBe(2);
+  });
 });

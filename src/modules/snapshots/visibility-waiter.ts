@@ -22,6 +22,7 @@ const REPEAT_MS = 500;
 export class VisibilityWaiter implements OnModuleInit, BeforeApplicationShutdown {
   private readonly stopping = new AbortController();
   private readonly waiters = new Map<string, Set<Waiter>>();
+  private readonly looks = new Map<string, Promise<Visibility | undefined>>();
 
   constructor(
     @Inject(Transactions) private readonly transactions: Transactions,
@@ -95,11 +96,22 @@ export class VisibilityWaiter implements OnModuleInit, BeforeApplicationShutdown
     this.notifications.notify('tidemark_flush', `${tenantId}:${Math.max(...tokens)}`);
   }
 
+  /** Waiters of a tenant that look at the same time share one query, which began after each of them asked. */
   private async look(tenantId: string, token: number): Promise<Visibility | undefined> {
+    await this.looks.get(tenantId);
+    let look = this.looks.get(tenantId);
+    if (look === undefined) {
+      look = this.readHead(tenantId).finally(() => this.looks.delete(tenantId));
+      this.looks.set(tenantId, look);
+    }
+    const head = await look;
+    return head === undefined || head.watermark < token ? undefined : head;
+  }
+
+  private async readHead(tenantId: string): Promise<Visibility | undefined> {
     try {
       const progress = await this.transactions.pooled((pool) => readProgress(pool, tenantId));
-      if (progress === undefined || progress.publishedToken < token) return undefined;
-      return { snapshotId: progress.snapshotId, watermark: progress.publishedToken };
+      return progress && { snapshotId: progress.snapshotId, watermark: progress.publishedToken };
     } catch (error) {
       this.logger.debug({ err: error, tenantId }, 'the head could not be read while waiting');
       return undefined;

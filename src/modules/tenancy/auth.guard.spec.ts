@@ -1,5 +1,7 @@
+import { EventEmitter } from 'node:events';
 import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { Admissions } from '../../http/index.js';
 import { PlatformOnly, Public, Roles } from './access.js';
 import { AuthGuard } from './auth.guard.js';
 import type { Authenticator } from './authenticator.js';
@@ -25,17 +27,19 @@ const READER: Identity = { kind: 'tenant', caller: { ...caller, roles: ['query_r
 
 function request(of: typeof Handlers | typeof PlatformHandlers, method: string) {
   const raw = { headers: { authorization: 'Bearer key' } };
+  const reply = { raw: new EventEmitter() };
+  const admissions = new Admissions({ maxRequests: 2, maxBodyBytes: 2 });
   const handler = (of.prototype as unknown as Record<string, object>)[method] as object;
   const context = {
     getHandler: () => handler,
     getClass: () => of,
-    switchToHttp: () => ({ getRequest: () => raw }),
+    switchToHttp: () => ({ getRequest: () => raw, getResponse: () => reply }),
   } as unknown as ExecutionContext;
   const admit = async (identity: Identity | Promise<Identity>) => {
     const authenticator = { identify: () => identity } as unknown as Authenticator;
-    return new AuthGuard(new Reflector(), authenticator).canActivate(context);
+    return new AuthGuard(new Reflector(), authenticator, admissions).canActivate(context);
   };
-  return { raw, admit };
+  return { raw, admit, admissions, end: () => reply.raw.emit('close') };
 }
 
 describe('AuthGuard', () => {
@@ -59,6 +63,15 @@ describe('AuthGuard', () => {
       expect(await admit(identity)).toBe(true);
       expect(callerOf(raw)).toEqual(caller);
     }
+  });
+
+  it('counts the request for its tenant until it is over, and refuses one too many', async () => {
+    const { admit, admissions, end } = request(Handlers, 'roles');
+    await admit(TENANT);
+    expect(admissions.held.requests).toBe(1);
+    await expect(admit(TENANT)).rejects.toMatchObject({ code: 'QUEUE_FULL', retryAfterMs: 1000 });
+    end();
+    expect(admissions.held.requests).toBe(0);
   });
 
   it('names the roles that are needed', async () => {

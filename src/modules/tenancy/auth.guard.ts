@@ -1,7 +1,8 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../../kernel/index.js';
+import { Admissions } from '../../http/index.js';
 import { ACCESS, type Access } from './access.js';
 import { Authenticator } from './authenticator.js';
 import { rememberCaller, type Identity } from './caller.js';
@@ -13,6 +14,7 @@ export class AuthGuard implements CanActivate {
   constructor(
     @Inject(Reflector) private readonly reflector: Reflector,
     @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(Admissions) private readonly admissions: Admissions,
   ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
@@ -22,17 +24,26 @@ export class AuthGuard implements CanActivate {
     ]);
     if (access === undefined) throw new AppError(FORBIDDEN, 'This call is open to nobody.');
     if (access.kind === 'public') return true;
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const http = context.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
     const identity = this.authenticator.identify(request.headers.authorization);
-    return identity instanceof Promise
-      ? identity.then((late) => admit(request, access, late))
-      : admit(request, access, identity);
+    const admit = (known: Identity): true => {
+      const owner = permit(request, access, known);
+      const { raw } = http.getResponse<FastifyReply>();
+      this.admissions.admit(request, owner, (release) => raw.once('close', release));
+      return true;
+    };
+    return identity instanceof Promise ? identity.then(admit) : admit(identity);
   }
 }
 
-function admit(request: object, access: Exclude<Access, { kind: 'public' }>, identity: Identity): true {
+/** Who the requests of the platform key count for; no tenant has that id. */
+const PLATFORM_OWNER = 'PLATFORM';
+
+/** Answers for whom the request counts. */
+function permit(request: object, access: Exclude<Access, { kind: 'public' }>, identity: Identity): string {
   if (access.kind === 'platform') {
-    if (identity.kind === 'platform') return true;
+    if (identity.kind === 'platform') return PLATFORM_OWNER;
     throw new AppError(FORBIDDEN, 'This call takes the platform key, not the API key of a tenant.');
   }
   if (identity.kind === 'platform') {
@@ -48,5 +59,5 @@ function admit(request: object, access: Exclude<Access, { kind: 'public' }>, ide
     });
   }
   rememberCaller(request, caller);
-  return true;
+  return caller.tenantId;
 }

@@ -6,6 +6,7 @@ export { Caller, PlatformOnly, Public, Roles } from './access.js';
 export { type ApiKey } from './api-key.store.js';
 export { ApiKeysService, type ApiKeyRequest, type IssuedKey } from './api-keys.service.js';
 export { callerOf, type CallerIdentity } from './caller.js';
+export { PendingLimit } from './pending-limit.js';
 export { KEY_ROLES, type KeyRole } from './roles.js';
 export { raiseCatalogEpoch } from './sql/raise-catalog-epoch.js';
 export { FORBIDDEN, TENANT_ALREADY_EXISTS, UNAUTHENTICATED } from './tenancy.errors.js';

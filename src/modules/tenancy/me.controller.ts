@@ -4,6 +4,7 @@ import { Caller, Roles } from './access.js';
 import { ApiKeysService } from './api-keys.service.js';
 import type { CallerIdentity } from './caller.js';
 import { MeDto, NO_LIMITS } from './me.dto.js';
+import { PendingLimit } from './pending-limit.js';
 import { KEY_ROLES } from './roles.js';
 import { TenantsService } from './tenants.service.js';
 
@@ -13,6 +14,7 @@ export class MeController {
   constructor(
     @Inject(TenantsService) private readonly tenants: TenantsService,
     @Inject(ApiKeysService) private readonly keys: ApiKeysService,
+    @Inject(PendingLimit) private readonly pendingLimit: PendingLimit,
   ) {}
 
   @Get()
@@ -20,7 +22,11 @@ export class MeController {
   @ApiOperation({ operationId: 'getMe', summary: 'Whose key this is and what it may do' })
   @ApiOkResponse({ type: MeDto })
   async get(@Caller() { tenantId, keyId, roles }: CallerIdentity): Promise<MeDto> {
-    const [tenant, key] = await Promise.all([this.tenants.get(tenantId), this.keys.get(tenantId, keyId)]);
+    const [tenant, key, { pending, max }] = await Promise.all([
+      this.tenants.get(tenantId),
+      this.keys.get(tenantId, keyId),
+      this.pendingLimit.current(tenantId),
+    ]);
     return {
       tenant: { tenant_id: tenantId, name: tenant.name },
       key: {
@@ -30,7 +36,8 @@ export class MeController {
         expires_at: key.expiresAt?.toISOString() ?? null,
       },
       roles: [...roles],
-      limits: NO_LIMITS,
+      limits: { ...NO_LIMITS, pending_events: max },
+      left: { pending_events: Math.max(0, max - pending) },
     };
   }
 }

@@ -25,7 +25,7 @@ export class MyKeyDto {
 
 const LIMIT = { type: 'integer', nullable: true, example: null } as const;
 
-/** Null: no limit of the tenant's own. */
+/** Null: no limit. */
 export class LimitsDto {
   @ApiProperty(LIMIT)
   requests_per_second!: number | null;
@@ -36,8 +36,12 @@ export class LimitsDto {
   @ApiProperty(LIMIT)
   bytes_per_second!: number | null;
 
-  @ApiProperty(LIMIT)
-  pending_events!: number | null;
+  @ApiProperty({
+    type: 'integer',
+    example: 10_000_000,
+    description: 'Acknowledged events that are not visible yet.',
+  })
+  pending_events!: number;
 
   @ApiProperty(LIMIT)
   concurrent_queries!: number | null;
@@ -47,6 +51,11 @@ export class LimitsDto {
 
   @ApiProperty(LIMIT)
   scanned_bytes_per_hour!: number | null;
+}
+
+export class LeftDto {
+  @ApiProperty({ type: 'integer', example: 9_998_800 })
+  pending_events!: number;
 }
 
 export class MeDto {
@@ -59,16 +68,18 @@ export class MeDto {
   @ApiProperty({ enum: KEY_ROLES, isArray: true, example: ['ingest_writer'] })
   roles!: KeyRole[];
 
-  @ApiProperty({ type: LimitsDto, description: 'Null means that the tenant has no limit of its own.' })
+  @ApiProperty({ type: LimitsDto, description: 'Null means that there is no limit.' })
   limits!: LimitsDto;
+
+  @ApiProperty({ type: LeftDto, description: 'What is left of the limits now.' })
+  left!: LeftDto;
 }
 
-/** Tenants have no limits of their own yet. */
-export const NO_LIMITS: LimitsDto = {
+/** The limits that nothing enforces yet. */
+export const NO_LIMITS: Omit<LimitsDto, 'pending_events'> = {
   requests_per_second: null,
   records_per_second: null,
   bytes_per_second: null,
-  pending_events: null,
   concurrent_queries: null,
   query_seconds_per_hour: null,
   scanned_bytes_per_hour: null,

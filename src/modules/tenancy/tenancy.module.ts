@@ -5,6 +5,7 @@ import { ApiKeysService } from './api-keys.service.js';
 import { Authenticator } from './authenticator.js';
 import { KeyLookup } from './key-lookup.js';
 import { KeyUses } from './key-uses.js';
+import { PendingLimit } from './pending-limit.js';
 import { TenantStore } from './tenant.store.js';
 import { TenantsService } from './tenants.service.js';
 
@@ -17,9 +18,10 @@ import { TenantsService } from './tenants.service.js';
     Authenticator,
     KeyLookup,
     KeyUses,
+    PendingLimit,
     TenantsService,
     TenantStore,
   ],
-  exports: [ApiKeysService, Authenticator, KeyUses, TenantsService],
+  exports: [ApiKeysService, Authenticator, KeyUses, PendingLimit, TenantsService],
 })
 export class TenancyModule {}
