@@ -1,9 +1,8 @@
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { startDatabaseProxy } from '../support/database-proxy.js';
 import { ownBucket } from '../support/own-bucket.js';
-import { createTable, TestService, type TestTenant } from '../support/service.js';
+import { startProxiedService, type ProxiedService } from '../support/proxied-service.js';
+import { createTable, type TestService, type TestTenant } from '../support/service.js';
 import { expectOk, type Answer, type Problem } from '../support/service-client.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
+import type { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
 const BACK_MS = 30_000;
@@ -14,7 +13,7 @@ const SQL = 'SELECT count(*) FROM events';
 const bucket = ownBucket();
 const withS3 = bucket === undefined ? it.skip : it;
 
-let database: TestDatabase;
+let proxied: ProxiedService;
 let postgres: TcpProxy;
 let s3: TcpProxy | undefined;
 let service: TestService;
@@ -22,34 +21,17 @@ let greedy: TestTenant;
 let modest: TestTenant;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const proxied = await startDatabaseProxy(database.url);
-  postgres = proxied.proxy;
-  if (bucket !== undefined) {
-    const endpoint = new URL(bucket.server.endpoint);
-    s3 = await TcpProxy.start({ host: endpoint.hostname, port: Number(endpoint.port) });
-  }
-  service = await TestService.start({
-    databaseUrl: proxied.url,
-    ...(bucket && {
-      s3: { ...bucket, server: { ...bucket.server, endpoint: `http://127.0.0.1:${s3?.port}` } },
-    }),
-    env: {
-      TIDEMARK_HTTP_MAX_REQUESTS: String(MAX_REQUESTS),
-      TIDEMARK_INGEST_MAX_PENDING_EVENTS: String(MAX_PENDING),
-    },
+  proxied = await startProxiedService(bucket, {
+    TIDEMARK_HTTP_MAX_REQUESTS: String(MAX_REQUESTS),
+    TIDEMARK_INGEST_MAX_PENDING_EVENTS: String(MAX_PENDING),
   });
+  ({ service, postgres, s3 } = proxied);
   [greedy, modest] = [await service.createTenant(), await service.createTenant()];
   for (const { tableAdmin } of [greedy, modest])
     await createTable(tableAdmin, 'events', [{ name: 'id', type: 'int' }]);
 });
 
-afterAll(async () => {
-  await service.dispose();
-  await postgres.close();
-  await s3?.close();
-  await database.drop();
-});
+afterAll(() => proxied.dispose());
 
 let written = 0;
 const write = ({ writer }: TestTenant) => {

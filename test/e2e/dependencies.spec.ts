@@ -1,8 +1,8 @@
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { ownBucket } from '../support/own-bucket.js';
-import { createTable, TestService, type TestTenant } from '../support/service.js';
+import { startProxiedService, type ProxiedService } from '../support/proxied-service.js';
+import { createTable, type TestService, type TestTenant } from '../support/service.js';
 import { expectOk, type Answer, type Problem } from '../support/service-client.js';
-import { TcpProxy } from '../support/tcp-proxy.js';
+import type { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
 const BACK_MS = 30_000;
@@ -15,7 +15,7 @@ const SQL = 'SELECT count(*) FROM events';
 const bucket = ownBucket();
 const withS3 = bucket === undefined ? it.skip : it;
 
-let database: TestDatabase;
+let proxied: ProxiedService;
 let postgres: TcpProxy;
 let s3: TcpProxy | undefined;
 let service: TestService;
@@ -23,30 +23,14 @@ let tenant: TestTenant;
 let written = 0;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const databaseUrl = new URL(database.url);
-  postgres = await TcpProxy.start({ host: databaseUrl.hostname, port: Number(databaseUrl.port || 5432) });
-  databaseUrl.host = `127.0.0.1:${postgres.port}`;
-  if (bucket !== undefined) {
-    const endpoint = new URL(bucket.server.endpoint);
-    s3 = await TcpProxy.start({ host: endpoint.hostname, port: Number(endpoint.port) });
-  }
-  const proxied = bucket && {
-    ...bucket,
-    server: { ...bucket.server, endpoint: `http://127.0.0.1:${s3?.port}` },
-  };
-  service = await TestService.start({ databaseUrl: databaseUrl.href, ...(proxied && { s3: proxied }) });
+  proxied = await startProxiedService(bucket);
+  ({ service, postgres, s3 } = proxied);
   tenant = await service.createTenant();
   await createTable(tenant.tableAdmin, 'events', [{ name: 'id', type: 'int' }]);
   expect((await write({ wait_for_visibility: true, visibility_timeout_ms: 30_000 })).status).toBe(200);
 });
 
-afterAll(async () => {
-  await service.dispose();
-  await postgres.close();
-  await s3?.close();
-  await database.drop();
-});
+afterAll(() => proxied.dispose());
 
 async function write(more: Record<string, unknown> = {}) {
   const id = written;

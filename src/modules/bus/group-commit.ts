@@ -47,40 +47,29 @@ export class GroupCommit {
   }
 
   /** Rejects with QUEUE_FULL or SERVER_BUSY where too much waits, and with whatever the commit rejects it with. */
-  submit(request: IngestRequest): Promise<IngestAck> {
-    return new Promise((resolve, reject) => {
-      const { tenantId } = request;
-      const characters = charactersOf(request);
-      const bytes = characters + request.records.length * RECORD_BYTES;
-      const units = unitsOf(request);
-      this.hold(tenantId, bytes);
-      // A commit that fails half way may settle a request again.
-      let held = true;
-      const release = () => {
-        if (held) this.bytes.give(tenantId, bytes);
-        held = false;
-      };
-      const pending: PendingRequest = {
-        request,
-        units,
-        characters,
-        resolve: (ack) => {
-          release();
-          resolve(ack);
-        },
-        reject: (error) => {
-          release();
-          reject(error);
-        },
-      };
-      const queue = this.queues.get(tenantId);
-      if (queue !== undefined) {
-        queue.push(pending);
-        return;
-      }
-      this.queues.set(tenantId, [pending]);
-      void this.drain(tenantId);
-    });
+  async submit(request: IngestRequest): Promise<IngestAck> {
+    const { tenantId } = request;
+    const units = unitsOf(request);
+    const characters = charactersOf(request);
+    const bytes = characters + request.records.length * RECORD_BYTES;
+    this.hold(tenantId, bytes);
+    try {
+      const { promise, resolve, reject } = Promise.withResolvers<IngestAck>();
+      this.enqueue(tenantId, { request, units, characters, resolve, reject });
+      return await promise;
+    } finally {
+      this.bytes.give(tenantId, bytes);
+    }
+  }
+
+  private enqueue(tenantId: string, pending: PendingRequest): void {
+    const queue = this.queues.get(tenantId);
+    if (queue !== undefined) {
+      queue.push(pending);
+      return;
+    }
+    this.queues.set(tenantId, [pending]);
+    void this.drain(tenantId);
   }
 
   private hold(tenantId: string, bytes: number): void {

@@ -98,7 +98,8 @@ export class VisibilityWaiter implements OnModuleInit, BeforeApplicationShutdown
 
   /** Waiters of a tenant that look at the same time share one query, which began after each of them asked. */
   private async look(tenantId: string, token: number): Promise<Visibility | undefined> {
-    await this.looks.get(tenantId);
+    const earlier = this.looks.get(tenantId);
+    if (earlier !== undefined) await earlier;
     let look = this.looks.get(tenantId);
     if (look === undefined) {
       look = this.readHead(tenantId).finally(() => this.looks.delete(tenantId));
