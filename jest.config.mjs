@@ -31,7 +31,11 @@ const serviceSuite = (name) =>
 
 export default {
   projects: [
-    suite('unit', ['<rootDir>/src/**/*.spec.ts', '<rootDir>/scripts/**/*.spec.ts']),
+    suite('unit', [
+      '<rootDir>/src/**/*.spec.ts',
+      '<rootDir>/scripts/**/*.spec.ts',
+      '<rootDir>/test/faults/**/*.spec.ts',
+    ]),
     serviceSuite('conformance'),
     serviceSuite('integration'),
     serviceSuite('e2e'),

@@ -3,7 +3,6 @@ import { Tables1795000000001 } from './1795000000001-tables.js';
 import { IngestBus1795000000002 } from './1795000000002-ingest-bus.js';
 import { Snapshots1795000000003 } from './1795000000003-snapshots.js';
 import { Operations1795000000004 } from './1795000000004-operations.js';
-import { ClaimSplits1796000000100 } from './1796000000100-claim-splits.js';
 
 /** In the order in which they are applied. Listed as classes: globs do not survive a build. */
 export const MIGRATIONS = [
@@ -12,5 +11,4 @@ export const MIGRATIONS = [
   IngestBus1795000000002,
   Snapshots1795000000003,
   Operations1795000000004,
-  ClaimSplits1796000000100,
 ];

@@ -7,7 +7,7 @@ import '../../scripts/testing/load-source.mjs';
 
 const { startCluster } = await import('../../src/embedded/cluster.ts');
 const { placePostgres, clusterIn } = await import('../../src/embedded/placement.ts');
-const { stopOrphan } = await import('../../src/embedded/postmaster.ts');
+const { readPostmaster, stopOrphan } = await import('../../src/embedded/postmaster.ts');
 
 const FOLDER_PREFIX = 'tidemark-test-postgres-';
 const IMAGE = 'postgres:17-alpine';
@@ -43,12 +43,19 @@ async function startContainer(say) {
   }
 }
 
-async function startEmbeddedPostgres() {
+/**
+ * The embedded Postgres in a folder of its own. `signal` goes to its postmaster (SIGINT: fast shutdown, SIGQUIT:
+ * immediate, SIGKILL: crash); whatever ends it, it is started again on the same port.
+ * @returns {Promise<{ url: string, how: string, signal(name: NodeJS.Signals): void, stop(): Promise<void> }>}
+ */
+export async function startEmbeddedPostgres() {
   await removeLeftovers();
   const folder = await mkdtemp(join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`));
   chmodSync(folder, 0o711);
   const placement = await placePostgres(folder);
-  const quiet = { info: () => {}, warn: () => {}, error: (facts, text) => console.error(text, facts) };
+  let asked = false;
+  const error = (facts, text) => (asked ? undefined : console.error(text, facts));
+  const quiet = { info: () => (asked = false), warn: () => {}, error };
   const cluster = await startCluster({
     placement,
     password: PASSWORD,
@@ -60,7 +67,13 @@ async function startEmbeddedPostgres() {
     await cluster.stop();
     for (const path of [folder, placement.home]) rmSync(path, { recursive: true, force: true });
   };
-  return { url: cluster.url, how, stop };
+  const signal = (name) => {
+    const postmaster = readPostmaster(clusterIn(placement.home));
+    if (postmaster === undefined) return;
+    asked = true;
+    process.kill(postmaster.pid, name);
+  };
+  return { url: cluster.url, how, signal, stop };
 }
 
 /** Servers and folders of runs that were killed. */

@@ -1,7 +1,5 @@
 export { BusModule } from './bus.module.js';
 export { IDEMPOTENCY_KEY_REUSED } from './bus.errors.js';
-export type { DeadEvent } from './dead-event.js';
-export { DeadLetterStore, type DeadEventFate } from './dead-letter.store.js';
 export { endLeases } from './sql/end-leases.js';
 export {
   INGEST_BUS,

@@ -54,9 +54,9 @@ export class ReceiptsDto {
   keys!: string[];
 }
 
-const STATES = ['accepted', 'visible', 'dead', 'discarded', 'unknown'] as const;
+const STATES = ['accepted', 'visible', 'discarded', 'unknown'] as const;
 const STATE_DOC =
-  "dead: it is in the dead letters. discarded: its table was dropped before a snapshot had it, or it was discarded from the dead letters. unknown: not seen in the table's window.";
+  "discarded: its table was dropped before a snapshot had it. unknown: not seen in the table's window.";
 
 export class ReceiptDto {
   @ApiProperty({ example: 'order-1001' })
@@ -73,12 +73,6 @@ export class ReceiptDto {
 
   @ApiPropertyOptional({ description: 'The object that holds the event.' })
   file?: string;
-
-  @ApiPropertyOptional({ description: 'Of an event that is or was in the dead letters.', example: 12 })
-  dead_letter_id?: number;
-
-  @ApiPropertyOptional({ description: 'Why the event went to the dead letters.' })
-  reason?: string;
 }
 
 export class RequestReceiptDto {
@@ -97,16 +91,7 @@ export class RequestReceiptDto {
   @ApiPropertyOptional({ example: 42 })
   record_count?: number;
 
-  @ApiPropertyOptional({
-    description: 'Of its records, those that are dead or were discarded as such.',
-    example: 0,
-  })
-  dead_count?: number;
-
-  @ApiPropertyOptional({
-    description: 'The first snapshot with the whole request, but for its dead records.',
-    example: 17,
-  })
+  @ApiPropertyOptional({ description: 'The first snapshot with the whole request.', example: 17 })
   snapshot_id?: number;
 }
 
@@ -158,13 +143,8 @@ export function toIngestReplyDto({ waited, ...ack }: IngestOutcome): IngestReply
 export function toReceiptDto(receipt: Receipt): ReceiptDto {
   const { key, state } = receipt;
   if (state === 'unknown') return { key, state };
-  return {
-    key,
-    state,
-    visibility_token: receipt.visibilityToken,
-    ...(state === 'visible' && { snapshot_id: receipt.snapshotId, file: receipt.file }),
-    ...('reason' in receipt && { dead_letter_id: receipt.deadLetterId, reason: receipt.reason }),
-  };
+  const found = { key, state, visibility_token: receipt.visibilityToken };
+  return state === 'visible' ? { ...found, snapshot_id: receipt.snapshotId, file: receipt.file } : found;
 }
 
 export function toRequestReceiptDto(receipt: RequestReceipt): RequestReceiptDto {
@@ -176,7 +156,6 @@ export function toRequestReceiptDto(receipt: RequestReceipt): RequestReceiptDto 
     first_visibility_token: receipt.firstToken,
     last_visibility_token: receipt.lastToken,
     record_count: receipt.recordCount,
-    dead_count: receipt.deadCount,
     ...(state === 'visible' && { snapshot_id: receipt.snapshotId }),
   };
 }

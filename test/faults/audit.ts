@@ -1,0 +1,196 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import type { FileRow, Catalog } from './catalog.js';
+import { keyOf, requestKeyOf } from './events.js';
+import type { RequestEntry } from './history.js';
+import { call, isOk } from './http.js';
+import type { Random } from './random.js';
+import { query, type QueryReply } from './readers.js';
+import { eventually } from './servers.js';
+import type { Stack } from './stack.js';
+import { toSeenRow, type Tenant, type World } from './world.js';
+
+/** How long after the last fault everything may take to be answered and visible. */
+export const HEAL_MS = 60_000;
+const PARALLEL_FILES = 4;
+const RECEIPTS_PER_TENANT = 25;
+
+/** After everything has healed: what there is in the end, by every way to look at it. */
+export async function auditWorld(world: World, catalog: Catalog, random: Random): Promise<void> {
+  for (const tenant of world.tenants) {
+    const clock = await untilPublished(world, catalog, tenant);
+    const answer = await finalRows(world.stack, tenant, clock);
+    if (answer === undefined) {
+      world.record({
+        e: 'stuck',
+        what: `${tenant.id} could not be read at token ${clock} after everything had healed`,
+      });
+      continue;
+    }
+    world.record({
+      e: 'final',
+      tenant: tenant.id,
+      snapshot: answer.snapshot_id,
+      watermark: answer.max_visibility_token,
+      clock,
+      rows: answer.rows.map(toSeenRow),
+    });
+    await auditReceipts(world, tenant, random);
+    world.record({ e: 'chain', tenant: tenant.id, snapshots: await catalog.chain(tenant.id) });
+    await auditFiles(world, tenant, await catalog.files(tenant.id));
+  }
+}
+
+/** The clock, once the watermark has reached it. */
+async function untilPublished(world: World, catalog: Catalog, tenant: Tenant): Promise<number> {
+  let clock = 0;
+  let published = 0;
+  const done = await eventually(HEAL_MS, async () => {
+    const [progress] = await catalog.progress([tenant.id]);
+    if (progress === undefined) return false;
+    ({ clock, published } = progress);
+    return published === clock;
+  });
+  if (!done)
+    world.record({
+      e: 'stuck',
+      what: `the watermark of ${tenant.id} stays at ${published}, its clock is ${clock}`,
+    });
+  return done ? clock : published;
+}
+
+/** All rows of the tenant, by whichever api answers. */
+export async function finalRows(
+  stack: Stack,
+  tenant: Pick<Tenant, 'key' | 'tables'>,
+  token: number,
+  snapshot?: number,
+): Promise<QueryReply | undefined> {
+  let answer: QueryReply | undefined;
+  let turn = 0;
+  await eventually(
+    HEAL_MS,
+    async () => {
+      const apis = stack.withRole('api');
+      const api = apis[turn++ % apis.length];
+      if (api === undefined) return false;
+      const reply = await query(
+        api,
+        tenant,
+        snapshot !== undefined ? { snapshot } : token > 0 ? { token } : {},
+      );
+      if (isOk(reply)) answer = reply.body;
+      return answer !== undefined;
+    },
+    200,
+  );
+  return answer;
+}
+
+async function auditReceipts(world: World, tenant: Tenant, random: Random): Promise<void> {
+  const sample = random.shuffled(tenant.acknowledged.filter(({ repeats }) => repeats === undefined));
+  for (const request of sample.slice(0, RECEIPTS_PER_TENANT)) {
+    const receipt = await receiptOf(world.stack, tenant, request);
+    if (receipt === undefined)
+      world.record({ e: 'stuck', what: `no receipt of request ${request.r} could be had` });
+    else world.record({ e: 'receipt', r: request.r, ...receipt });
+  }
+}
+
+interface Receipt {
+  readonly state: string;
+  readonly first: number | undefined;
+  readonly last: number | undefined;
+}
+
+async function receiptOf(stack: Stack, tenant: Tenant, request: RequestEntry): Promise<Receipt | undefined> {
+  const { r, table, count, keys } = request;
+  let receipt: Receipt | undefined;
+  await eventually(HEAL_MS, async () => {
+    for (const api of stack.withRole('api')) {
+      if (keys === 'request') {
+        type Body = { state: string; first_visibility_token?: number; last_visibility_token?: number };
+        const path = `/v1/ingest/${table}/receipts?request_key=${requestKeyOf(r)}`;
+        const reply = await call<Body>(api, 'GET', path, tenant.key);
+        if (!isOk(reply)) continue;
+        const { state, first_visibility_token: first, last_visibility_token: last } = reply.body;
+        receipt = { state, first, last };
+        return true;
+      }
+      const ends = [0, count - 1].map((position) => keyOf({ tenant: tenant.id, request: r, position }));
+      type Body = { receipts: { state: string; visibility_token?: number }[] };
+      const reply = await call<Body>(api, 'POST', `/v1/ingest/${table}/receipts`, tenant.key, { keys: ends });
+      if (!isOk(reply)) continue;
+      const [head, tail] = reply.body.receipts;
+      const state = head?.state === tail?.state ? head?.state : `${head?.state} and ${tail?.state}`;
+      receipt = { state: String(state), first: head?.visibility_token, last: tail?.visibility_token };
+      return true;
+    }
+    return false;
+  });
+  return receipt;
+}
+
+async function auditFiles(world: World, tenant: Tenant, rows: readonly FileRow[]): Promise<void> {
+  const { servers, bucket } = world.stack;
+  const { endpoint, accessKeyId, secretAccessKey } = servers.s3;
+  const client = new S3Client({
+    endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId, secretAccessKey },
+  });
+  try {
+    const known = new Set(rows.map(({ path }) => path));
+    for (const key of await listKeys(client, bucket, `tidemark/${tenant.id}/`)) {
+      if (!known.has(key)) world.record({ e: 'stray', key });
+    }
+    const left = [...rows];
+    const work = async (): Promise<void> => {
+      for (let row = left.pop(); row !== undefined; row = left.pop()) {
+        const found = await compare(client, bucket, row);
+        world.record({ e: 'file', tenant: tenant.id, path: row.path, state: row.state, found });
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL_FILES }, work));
+  } finally {
+    client.destroy();
+  }
+}
+
+async function listKeys(client: S3Client, bucket: string, prefix: string): Promise<string[]> {
+  const keys: string[] = [];
+  for (let after: string | undefined; ;) {
+    const page = await client.send(
+      new ListObjectsV2Command({
+        Bucket: bucket,
+        Prefix: prefix,
+        ...(after !== undefined && { StartAfter: after }),
+      }),
+    );
+    keys.push(...(page.Contents ?? []).flatMap(({ Key }) => (Key === undefined ? [] : [Key])));
+    if (page.IsTruncated !== true) return keys;
+    after = keys.at(-1);
+  }
+}
+
+async function compare(
+  client: S3Client,
+  bucket: string,
+  row: FileRow,
+): Promise<'right' | 'wrong' | 'missing'> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: row.path }));
+      const bytes = await Body?.transformToByteArray();
+      if (bytes === undefined) return 'missing';
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      return bytes.length === row.size && sha256 === row.sha256 ? 'right' : 'wrong';
+    } catch (error) {
+      if ((error as Error).name === 'NoSuchKey') return 'missing';
+      if (attempt === 5) throw error;
+      await delay(200 * attempt);
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import type { SnapshotLine } from './history.js';
+
+export interface Progress {
+  readonly tenant: string;
+  readonly published: number;
+  readonly clock: number;
+}
+
+export interface FileRow {
+  readonly path: string;
+  readonly state: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+const RETRY_MS = 100;
+
+/** The catalog from outside: a connection of the harness's own, past the proxies, opened again when it is lost. */
+export class Catalog {
+  private readonly url: string;
+  private client: pg.Client | undefined;
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  async progress(tenants: readonly string[]): Promise<Progress[]> {
+    const rows = await this.query<{ tenant_id: string; published_token: string; last_token: string }>(
+      `SELECT tenant_id, published_token, last_token FROM tenant_head JOIN tenant_clock USING (tenant_id)
+       WHERE tenant_id = ANY ($1)`,
+      [tenants],
+    );
+    return rows.map((row) => ({
+      tenant: row.tenant_id,
+      published: Number(row.published_token),
+      clock: Number(row.last_token),
+    }));
+  }
+
+  async chain(tenant: string): Promise<SnapshotLine[]> {
+    const rows = await this.query<Record<string, string | boolean | null>>(
+      `SELECT s.snapshot_id, s.parent_snapshot_id, s.sequence_number, s.max_visibility_token, s.operation, s.created_by,
+              h.snapshot_id = s.snapshot_id AS is_head,
+              (SELECT min(c.consumer) FROM snapshot_file f JOIN data_file d USING (file_id)
+               JOIN ingest_claim_batch c ON c.claim_id = d.claim_id AND c.state = 'acked'
+               WHERE f.snapshot_id = s.snapshot_id AND f.change = 'add') AS holder
+       FROM snapshot s JOIN tenant_head h USING (tenant_id) WHERE s.tenant_id = $1 ORDER BY s.snapshot_id`,
+      [tenant],
+    );
+    return rows.map((row) => ({
+      id: Number(row.snapshot_id),
+      parent: row.parent_snapshot_id === null ? null : Number(row.parent_snapshot_id),
+      sequence: Number(row.sequence_number),
+      watermark: Number(row.max_visibility_token),
+      operation: String(row.operation),
+      by: String(row.created_by),
+      holder: row.holder === null ? null : String(row.holder),
+      isHead: row.is_head === true,
+    }));
+  }
+
+  async files(tenant: string): Promise<FileRow[]> {
+    return (
+      await this.query<{ path: string; state: string; size: string; sha256: string }>(
+        `SELECT path, state, file_size_bytes AS size, encode(sha256, 'hex') AS sha256 FROM data_file WHERE tenant_id = $1`,
+        [tenant],
+      )
+    ).map((row) => ({ ...row, size: Number(row.size) }));
+  }
+
+  /** The tenant's open claim. */
+  async claim(tenant: string): Promise<{ consumer: string; attempt: number; state: string } | undefined> {
+    const [row] = await this.query<{ consumer: string; attempt: number; state: string }>(
+      `SELECT consumer, attempt, state FROM ingest_claim_batch WHERE tenant_id = $1 AND state <> 'acked'`,
+      [tenant],
+    );
+    return row;
+  }
+
+  /** What garbage collection does to a pending row whose grace time is over. Answers how many there were. */
+  async sweepPendingFiles(): Promise<number> {
+    const rows = await this.query(
+      `UPDATE data_file SET state = 'removed' WHERE state = 'pending' RETURNING file_id`,
+      [],
+    );
+    return rows.length;
+  }
+
+  /** Retries while Postgres is away. */
+  async query<Row extends object>(text: string, values: readonly unknown[]): Promise<Row[]> {
+    const giveUpAt = performance.now() + 60_000;
+    for (;;) {
+      try {
+        this.client ??= await this.connect();
+        return (await this.client.query<Row>(text, [...values])).rows;
+      } catch (error) {
+        await this.close();
+        if (performance.now() > giveUpAt) throw error;
+        await delay(RETRY_MS);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    const { client } = this;
+    this.client = undefined;
+    await client?.end().catch(() => undefined);
+  }
+
+  private async connect(): Promise<pg.Client> {
+    const client = new pg.Client({
+      connectionString: this.url,
+      connectionTimeoutMillis: 3_000,
+      query_timeout: 10_000,
+    });
+    // Told by the query that fails.
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  }
+}

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+
+export const COLUMNS = [
+  { name: 'tenant', type: 'string', nullable: false },
+  { name: 'request', type: 'long', nullable: false },
+  { name: 'position', type: 'int', nullable: false },
+  { name: 'amount', type: 'decimal(12,2)' },
+  { name: 'note', type: 'string' },
+] as const;
+
+/** Which event it is: the position-th record of the request that first brought it. */
+export interface EventId {
+  readonly tenant: string;
+  readonly request: number;
+  readonly position: number;
+}
+
+const NOTES = ['plain', 'a "quoted" one', 'größer', '漢字', '🌊🌊', 'back\\slash', 'line\nbreak', ''];
+
+/** The one content of an event. `variant` 0; any other is what an attempt to use its key again would bring. */
+export function payloadOf({ tenant, request, position }: EventId, variant = 0): Record<string, unknown> {
+  const amount = ((request * 7919 + position * 104729 + variant) % 1_000_000) / 100;
+  const note = `${NOTES[(request + position) % NOTES.length] ?? ''} ${request}-${position}`;
+  return { tenant, request, position, amount: amount.toFixed(2), note };
+}
+
+export const keyOf = ({ request, position }: EventId): string => `event-${request}-${position}`;
+export const requestKeyOf = (request: number): string => `request-${request}`;
+
+/** What a query answers for a request of which all of `count` events are there once: see `auditSql`. */
+export function markOf(tenant: string, request: number, count: number): number {
+  let high = 0;
+  let low = 0;
+  for (let position = 0; position < count; position += 1) {
+    const { amount, note } = payloadOf({ tenant, request, position });
+    const text = [tenant, request, position, amount, note].join('|');
+    const digest = createHash('md5').update(text).digest('hex');
+    high ^= parseInt(digest.slice(0, 6), 16);
+    low ^= parseInt(digest.slice(6, 12), 16);
+  }
+  return high * 2 ** 24 + low;
+}
+
+/** A row for each table and request: how many events, how many positions, their mark, lowest and highest token. */
+export function auditSql(tables: readonly string[]): string {
+  return tables
+    .map(
+      (table) =>
+        `SELECT '${table}' AS t, request, count(*) AS n, count(DISTINCT position) AS d, ` +
+        `bit_xor(CAST('0x' || substr(md5(concat_ws('|', tenant, request, position, amount, note)), 1, 12) AS BIGINT)) AS mark, ` +
+        `min(_visibility_token) AS low, max(_visibility_token) AS high FROM ${table} GROUP BY request`,
+    )
+    .join(' UNION ALL ');
+}

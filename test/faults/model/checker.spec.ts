@@ -1,0 +1,222 @@
+import { markOf } from '../events.js';
+import type { Entry, RequestEntry, SeenRow, SnapshotLine } from '../history.js';
+import { check } from './checker.js';
+
+const TENANT = 'acme';
+
+const request = (r: number, change: Partial<RequestEntry> = {}): RequestEntry => ({
+  e: 'request',
+  r,
+  tenant: TENANT,
+  table: 't0',
+  count: 10,
+  keys: 'record',
+  wait: false,
+  ...change,
+});
+const row = (r: number, low: number, change: { events?: number; positions?: number } = {}): SeenRow => {
+  const { events = 10, positions = 10 } = change;
+  return ['t0', r, events, positions, markOf(TENANT, r, 10), low, low + positions - 1];
+};
+const attempt = (r: number): Entry => ({ e: 'attempt', a: r, r, api: 'api-1' });
+const answer = (r: number, token: number, accepted = 10): Entry => ({
+  e: 'answer',
+  a: r,
+  r,
+  accepted,
+  duplicates: 10 - accepted,
+  token,
+});
+const lost = (r: number): Entry => ({ e: 'lost', a: r, r, why: 'ECONNRESET' });
+const acknowledged = (r: number, token: number): Entry[] => [request(r), attempt(r), answer(r, token)];
+const read = (
+  q: number,
+  asked: object,
+  watermark: number,
+  rows: SeenRow[],
+  snapshot = watermark,
+): Entry[] => [
+  { e: 'read', q, tenant: TENANT, ...asked },
+  { e: 'rows', q, snapshot, watermark, rows },
+];
+const final = (watermark: number, ...rows: SeenRow[]): Entry => ({
+  e: 'final',
+  tenant: TENANT,
+  snapshot: 2,
+  watermark,
+  clock: watermark,
+  rows,
+});
+const snapshot = (id: number, watermark: number, change: Partial<SnapshotLine> = {}): SnapshotLine => ({
+  id,
+  parent: id === 1 ? null : id - 1,
+  sequence: id,
+  watermark,
+  operation: 'append',
+  by: 'c1',
+  holder: 'c1',
+  isHead: id === 2,
+  ...change,
+});
+const kindsOf = (...entries: readonly (Entry | readonly Entry[])[]): string[] => [
+  ...new Set(
+    check(
+      entries.flatMap((entry): readonly Entry[] =>
+        Array.isArray(entry) ? (entry as Entry[]) : [entry as Entry],
+      ),
+    ).violations.map(({ kind }) => kind),
+  ),
+];
+
+describe('the checker', () => {
+  it('finds nothing wrong with a history that keeps every promise', () => {
+    const verdict = check([
+      ...acknowledged(1, 10),
+      ...read(1, { token: 10 }, 10, [row(1, 1)]),
+      request(2),
+      attempt(2),
+      lost(2),
+      attempt(2),
+      answer(2, 20, 0),
+      ...read(2, {}, 20, [row(1, 1), row(2, 11)]),
+      ...read(3, { snapshot: 10 }, 10, [row(1, 1)]),
+      request(3),
+      attempt(3),
+      lost(3),
+      { e: 'receipt', r: 1, state: 'visible', first: 1, last: 10 },
+      final(20, row(1, 1), row(2, 11)),
+      { e: 'chain', tenant: TENANT, snapshots: [snapshot(1, 0), snapshot(2, 20)] },
+      { e: 'file', tenant: TENANT, path: 'a', state: 'live', found: 'right' },
+      { e: 'file', tenant: TENANT, path: 'b', state: 'pending', found: 'missing' },
+    ]);
+    expect(verdict.violations).toEqual([]);
+    expect(verdict).toMatchObject({ acknowledgedEvents: 20, acknowledgedRequests: 2, unknownRequests: 1 });
+  });
+
+  it.each<[string, string[], (Entry | readonly Entry[])[]]>([
+    ['an acknowledged request that is not there', ['lost'], [acknowledged(1, 10), final(10)]],
+    [
+      'one of which a part is there',
+      ['lost', 'answer'],
+      [acknowledged(1, 10), final(10, row(1, 1, { events: 9, positions: 9 }))],
+    ],
+    [
+      'a part of a request that nobody acknowledged',
+      ['torn'],
+      [request(1), attempt(1), lost(1), final(10, row(1, 1, { events: 9, positions: 9 }))],
+    ],
+    ['an event twice', ['duplicated'], [acknowledged(1, 10), final(10, row(1, 1, { events: 11 }))]],
+    [
+      'a request that was new twice',
+      ['duplicated'],
+      [acknowledged(1, 10), attempt(1), answer(1, 10), final(10, row(1, 1))],
+    ],
+    [
+      'another token for a repeat',
+      ['answer'],
+      [acknowledged(1, 10), attempt(1), answer(1, 20, 0), final(20, row(1, 1))],
+    ],
+    [
+      'another content than was sent',
+      ['content'],
+      [acknowledged(1, 10), final(10, ['t0', 1, 10, 10, 7, 1, 10])],
+    ],
+    ['rows of nobody', ['content'], [acknowledged(1, 10), final(20, row(1, 1), row(9, 11))]],
+    [
+      'an answer below the token that was asked for',
+      ['stale'],
+      [acknowledged(1, 10), read(1, { token: 10 }, 0, []), final(10, row(1, 1))],
+    ],
+    [
+      'a snapshot that lacks what is below its watermark',
+      ['stale'],
+      [acknowledged(1, 10), read(1, {}, 10, []), final(10, row(1, 1))],
+    ],
+    [
+      'a snapshot with what is above its watermark',
+      ['order'],
+      [acknowledged(1, 10), read(1, {}, 0, [row(1, 1)]), final(10, row(1, 1))],
+    ],
+    [
+      'a later read that sees less',
+      ['stale'],
+      [acknowledged(1, 10), read(1, {}, 10, [row(1, 1)]), read(2, {}, 0, []), final(10, row(1, 1))],
+    ],
+    [
+      'a snapshot that changes',
+      ['changed', 'stale'],
+      [
+        acknowledged(1, 10),
+        read(1, {}, 10, [row(1, 1)]),
+        read(2, { snapshot: 10 }, 10, []),
+        final(10, row(1, 1)),
+      ],
+    ],
+    [
+      'what was seen and is gone',
+      ['lost'],
+      [request(1), attempt(1), lost(1), read(1, {}, 10, [row(1, 1)]), final(10)],
+    ],
+    [
+      'a token below one that was known before',
+      ['order'],
+      [acknowledged(1, 20), acknowledged(2, 10), final(20, row(1, 11), row(2, 1))],
+    ],
+    [
+      'a watermark that goes back',
+      ['order'],
+      [
+        { e: 'watermark', tenant: TENANT, published: 5, clock: 5 },
+        { e: 'watermark', tenant: TENANT, published: 4, clock: 5 },
+        final(5),
+      ],
+    ],
+    [
+      'a good request that is refused',
+      ['refused'],
+      [request(1), { e: 'refused', a: 1, r: 1, status: 409, code: 'X' }, final(0)],
+    ],
+    [
+      'a misused key that is taken',
+      ['content', 'answer'],
+      [
+        acknowledged(1, 10),
+        request(2, { abuses: 1 }),
+        attempt(2),
+        answer(2, 20),
+        final(20, row(1, 1), row(2, 11)),
+      ],
+    ],
+    [
+      'a receipt that says otherwise',
+      ['receipt'],
+      [
+        acknowledged(1, 10),
+        { e: 'receipt', r: 1, state: 'accepted', first: 1, last: 10 },
+        final(10, row(1, 1)),
+      ],
+    ],
+    [
+      'a broken chain',
+      ['chain'],
+      [
+        { e: 'chain', tenant: TENANT, snapshots: [snapshot(1, 0), snapshot(2, 0, { parent: null })] },
+        final(0),
+      ],
+    ],
+    [
+      'a publication by one who did not hold the claim',
+      ['fence'],
+      [{ e: 'chain', tenant: TENANT, snapshots: [snapshot(1, 0), snapshot(2, 0, { by: 'c2' })] }, final(0)],
+    ],
+    [
+      'a live file that is not there',
+      ['file'],
+      [{ e: 'file', tenant: TENANT, path: 'a', state: 'live', found: 'missing' }, final(0)],
+    ],
+    ['an object without a row', ['file'], [{ e: 'stray', key: 'a' }, final(0)]],
+    ['what never came about', ['stuck'], [{ e: 'stuck', what: 'the watermark' }, final(0)]],
+  ])('tells %s', (_, kinds, entries) => {
+    expect(kindsOf(...entries)).toEqual(kinds);
+  });
+});

@@ -1,0 +1,158 @@
+import type { Entry, RequestEntry, SeenRow, SnapshotLine } from '../history.js';
+
+export type EntryOf<K extends Entry['e']> = Extract<Entry, { e: K }>;
+
+/** A request and all that was heard of it. */
+export interface RequestModel {
+  readonly request: RequestEntry;
+  readonly answers: EntryOf<'answer'>[];
+  refusal: EntryOf<'refused'> | undefined;
+  lostAttempts: number;
+  /** The highest token that was known of the tenant when it was first sent: its own are higher. */
+  floor: number;
+  /** How many attempts were sent before its first answer. */
+  attempts: number;
+  receipts: EntryOf<'receipt'>[];
+}
+
+export interface ReadModel {
+  readonly read: EntryOf<'read'>;
+  /** The highest watermark that a read of the tenant had answered when this one was sent. */
+  readonly floor: number;
+  rows: EntryOf<'rows'> | undefined;
+}
+
+/** What the history says of one tenant. */
+export class TenantModel {
+  readonly tenant: string;
+  readonly requests = new Map<number, RequestModel>();
+  readonly reads: ReadModel[] = [];
+  readonly watermarks: EntryOf<'watermark'>[] = [];
+  final: EntryOf<'final'> | undefined;
+  chain: readonly SnapshotLine[] = [];
+  /** Highest token and watermark heard of so far. */
+  knownToken = 0;
+  knownWatermark = 0;
+
+  constructor(tenant: string) {
+    this.tenant = tenant;
+  }
+
+  /** The final rows by request. A request that shows in two tables has two. */
+  finalRows(): Map<number, SeenRow[]> {
+    return rowsByRequest(this.final?.rows ?? []);
+  }
+}
+
+export function rowsByRequest(rows: readonly SeenRow[]): Map<number, SeenRow[]> {
+  const byRequest = new Map<number, SeenRow[]>();
+  for (const row of rows) {
+    const known = byRequest.get(row[1]);
+    if (known === undefined) byRequest.set(row[1], [row]);
+    else known.push(row);
+  }
+  return byRequest;
+}
+
+/** A run as its history tells it. */
+export interface RunModel {
+  readonly tenants: Map<string, TenantModel>;
+  readonly files: EntryOf<'file'>[];
+  readonly strays: string[];
+  readonly stuck: string[];
+  readonly faults: EntryOf<'fault'>[];
+}
+
+export function readModel(entries: Iterable<Entry>): RunModel {
+  const run: RunModel = { tenants: new Map(), files: [], strays: [], stuck: [], faults: [] };
+  const requests = new Map<number, RequestModel>();
+  const reads = new Map<number, { tenant: TenantModel; read: ReadModel }>();
+  const tenantOf = (name: string): TenantModel => {
+    const known = run.tenants.get(name) ?? new TenantModel(name);
+    run.tenants.set(name, known);
+    return known;
+  };
+  const requestOf = (r: number): RequestModel => {
+    const known = requests.get(r);
+    if (known === undefined) throw new Error(`the history tells of request ${r} before it was made`);
+    return known;
+  };
+
+  for (const entry of entries) {
+    switch (entry.e) {
+      case 'request': {
+        const tenant = tenantOf(entry.tenant);
+        const model = {
+          request: entry,
+          answers: [],
+          refusal: undefined,
+          lostAttempts: 0,
+          floor: tenant.knownToken,
+          attempts: 0,
+          receipts: [],
+        };
+        requests.set(entry.r, model);
+        tenant.requests.set(entry.r, model);
+        break;
+      }
+      case 'attempt':
+        requestOf(entry.r).attempts += 1;
+        break;
+      case 'answer': {
+        const model = requestOf(entry.r);
+        model.answers.push(entry);
+        const tenant = tenantOf(model.request.tenant);
+        tenant.knownToken = Math.max(tenant.knownToken, entry.token);
+        break;
+      }
+      case 'refused':
+        requestOf(entry.r).refusal = entry;
+        break;
+      case 'lost':
+        requestOf(entry.r).lostAttempts += 1;
+        break;
+      case 'receipt':
+        requestOf(entry.r).receipts.push(entry);
+        break;
+      case 'read': {
+        const tenant = tenantOf(entry.tenant);
+        const read: ReadModel = { read: entry, floor: tenant.knownWatermark, rows: undefined };
+        tenant.reads.push(read);
+        reads.set(entry.q, { tenant, read });
+        break;
+      }
+      case 'rows': {
+        const known = reads.get(entry.q);
+        if (known === undefined) throw new Error(`the history tells of an answer to read ${entry.q}`);
+        known.read.rows = entry;
+        known.tenant.knownWatermark = Math.max(known.tenant.knownWatermark, entry.watermark);
+        known.tenant.knownToken = Math.max(known.tenant.knownToken, entry.watermark);
+        break;
+      }
+      case 'watermark': {
+        const tenant = tenantOf(entry.tenant);
+        tenant.watermarks.push(entry);
+        tenant.knownToken = Math.max(tenant.knownToken, entry.clock);
+        break;
+      }
+      case 'final':
+        tenantOf(entry.tenant).final = entry;
+        break;
+      case 'chain':
+        tenantOf(entry.tenant).chain = entry.snapshots;
+        break;
+      case 'file':
+        run.files.push(entry);
+        break;
+      case 'stray':
+        run.strays.push(entry.key);
+        break;
+      case 'stuck':
+        run.stuck.push(entry.what);
+        break;
+      case 'fault':
+        run.faults.push(entry);
+    }
+  }
+  return run;
+}

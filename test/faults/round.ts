@@ -1,0 +1,100 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { auditWorld, HEAL_MS } from './audit.js';
+import { Catalog } from './catalog.js';
+import { History, readHistory, type Entry } from './history.js';
+import { check, type Verdict } from './model/checker.js';
+import { runNemesis } from './nemesis.js';
+import type { RoundPlan } from './plan.js';
+import { Random } from './random.js';
+import { runReader } from './readers.js';
+import type { ServiceEnd } from './service-process.js';
+import type { Stack } from './stack.js';
+import { World, type Counters, type Tenant } from './world.js';
+import { runWriter } from './writers.js';
+
+export interface RoundResult {
+  readonly name: string;
+  readonly verdict: Verdict;
+  readonly tenants: readonly Tenant[];
+  readonly historyFile: string;
+}
+
+/** What beside the plan a scenario may want. */
+export interface RoundOptions {
+  /** Called once a second under faults; true ends them. */
+  readonly until?: (world: World, catalog: Catalog) => boolean | Promise<boolean>;
+  /** Runs beside the nemesis. */
+  readonly beside?: (world: World, catalog: Catalog) => Promise<void>;
+}
+
+const SAMPLE_MS = 250;
+
+/** Writers, readers and faults on new tenants; then everything heals, is looked at, and is held against the promises. */
+export async function runRound(
+  stack: Stack,
+  plan: RoundPlan,
+  counters: Counters,
+  options: RoundOptions = {},
+): Promise<RoundResult> {
+  const history = new History(stack.historyFile(plan.name));
+  const catalog = new Catalog(stack.databaseUrl);
+  const random = new Random(plan.seed);
+  stack.ends.listen = (end) => history.add(faultOf(end));
+  try {
+    const names = { round: plan.name, tenants: plan.tenants, tables: plan.tables };
+    const world = await World.create(stack, names, counters, history);
+    for (const service of stack.services) service.lives = [...(plan.lives[service.name] ?? [])];
+    const ended = new AbortController();
+    const clients = [
+      ...plan.writers.map((writer) => runWriter(world, writer, random.fork())),
+      ...plan.readers.map((reader) => runReader(world, reader, random.fork())),
+    ];
+    const sampling = sample(world, catalog, ended.signal);
+    const beside = options.beside?.(world, catalog);
+    const nemesis = runNemesis(world, catalog, plan.steps);
+    // A client or a deed that fails is a fault of the harness: it ends the round.
+    const failed = Promise.all([...clients, nemesis, beside]).then(() => undefined);
+    await Promise.race([failed, faultsOver(world, catalog, plan, options)]);
+    world.stopping = true;
+    await nemesis;
+    await beside;
+    await stack.heal();
+    world.giveUpAt = performance.now() + HEAL_MS;
+    await Promise.all(clients);
+    await auditWorld(world, catalog, random);
+    ended.abort();
+    await sampling;
+    const verdict = check(readHistory(history.path));
+    return { name: plan.name, verdict, tenants: world.tenants, historyFile: history.path };
+  } finally {
+    stack.ends.listen = () => undefined;
+    history.close();
+    await catalog.close();
+  }
+}
+
+async function faultsOver(
+  world: World,
+  catalog: Catalog,
+  plan: RoundPlan,
+  options: RoundOptions,
+): Promise<void> {
+  const endAt = performance.now() + plan.seconds * 1000;
+  while (performance.now() < endAt) {
+    await delay(Math.min(1000, Math.max(0, endAt - performance.now())));
+    if (await options.until?.(world, catalog)) return;
+  }
+}
+
+async function sample(world: World, catalog: Catalog, ended: AbortSignal): Promise<void> {
+  const tenants = world.tenants.map(({ id }) => id);
+  while (!ended.aborted) {
+    for (const progress of await catalog.progress(tenants)) world.record({ e: 'watermark', ...progress });
+    await delay(SAMPLE_MS);
+  }
+}
+
+function faultOf({ service, killed, exit }: ServiceEnd): Entry {
+  const what = killed === undefined ? `ended by itself (${exit})` : `kill ${killed}`;
+  return { e: 'fault', what, on: service, kill: killed !== undefined };
+}

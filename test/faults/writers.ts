@@ -1,0 +1,193 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { keyOf, payloadOf, requestKeyOf } from './events.js';
+import type { RequestEntry } from './history.js';
+import { call, isOk, isPassing } from './http.js';
+import type { Random } from './random.js';
+import type { ServiceProcess } from './service-process.js';
+import type { Tenant, World } from './world.js';
+
+/** What a writer sends, as shares of its requests; sizes as [share, least, most]. */
+export interface WriterPlan {
+  readonly sizes: readonly (readonly [number, number, number])[];
+  readonly perRequestKeys: number;
+  readonly waits: number;
+  /** The same request again after its answer. */
+  readonly resends: number;
+  /** The same request to two processes at once. */
+  readonly twins: number;
+  /** New records together with acknowledged ones. */
+  readonly overlaps: number;
+  /** A key that was used for other content. */
+  readonly abuses: number;
+  /** After a lost answer: goes on to the next, and never knows. */
+  readonly abandons: number;
+  /** Between two requests. */
+  readonly pauseMs: readonly [number, number];
+}
+
+const RETRY_MS = [50, 400] as const;
+const WAIT_MS = 8_000;
+const RECENT = 40;
+
+interface IngestReply {
+  readonly accepted_count: number;
+  readonly duplicate_count: number;
+  readonly max_visibility_token: number;
+  readonly visible_snapshot_id?: number;
+  readonly error_code?: string;
+}
+
+/** A client that writes one request after the other until the world stops, and retries until it has an answer. */
+export async function runWriter(world: World, plan: WriterPlan, random: Random): Promise<void> {
+  while (!world.stopping) {
+    const tenant = random.pick(world.tenants);
+    const request = makeRequest(world, tenant, plan, random);
+    world.record(request);
+    await deliver(world, tenant, request, plan, random);
+    await delay(random.between(...plan.pauseMs));
+  }
+}
+
+function makeRequest(world: World, tenant: Tenant, plan: WriterPlan, random: Random): RequestEntry {
+  const r = ++world.counters.requests;
+  const table = random.pick(tenant.tables);
+  const base = {
+    e: 'request',
+    r,
+    tenant: tenant.id,
+    table,
+    count: sizeOf(plan, random),
+    keys: random.chance(plan.perRequestKeys) ? 'request' : 'record',
+    wait: random.chance(plan.waits),
+  } as const;
+  const earlier = tenant.acknowledged.slice(-RECENT).filter((known) => known.table === table);
+  if (earlier.length === 0) return base;
+  if (random.chance(plan.overlaps)) {
+    const withKeys = earlier.filter(({ keys, repeats }) => keys === 'record' && repeats === undefined);
+    if (withKeys.length > 0) {
+      const original = random.pick(withKeys);
+      return { ...base, repeats: { r: original.r, count: random.between(1, Math.min(original.count, 20)) } };
+    }
+  }
+  if (random.chance(plan.abuses)) {
+    const original = random.pick(earlier);
+    return { ...base, count: random.between(1, 5), keys: original.keys, abuses: original.r };
+  }
+  return base;
+}
+
+function sizeOf(plan: WriterPlan, random: Random): number {
+  let at = random.next();
+  for (const [share, least, most] of plan.sizes) {
+    if (at < share) return random.between(least, most);
+    at -= share;
+  }
+  return 1;
+}
+
+async function deliver(
+  world: World,
+  tenant: Tenant,
+  request: RequestEntry,
+  plan: WriterPlan,
+  random: Random,
+): Promise<void> {
+  const apis = random.shuffled(world.stack.withRole('api'));
+  const giveUp = random.chance(plan.abandons);
+  const resend = random.chance(plan.resends);
+  const sending = apis.slice(0, random.chance(plan.twins) ? 2 : 1);
+  const outcomes = await Promise.all(sending.map((api) => attempt(world, tenant, request, api)));
+  let settled = outcomes.some((outcome) => outcome !== 'lost');
+  for (let turn = 1; !settled; turn += 1) {
+    if (giveUp) {
+      world.record({ e: 'abandoned', r: request.r });
+      return;
+    }
+    if (performance.now() > world.giveUpAt) {
+      world.record({
+        e: 'stuck',
+        what: `request ${request.r} of ${tenant.id} got no answer after everything had healed`,
+      });
+      return;
+    }
+    await delay(random.between(...RETRY_MS));
+    const api = apis[turn % apis.length];
+    if (api === undefined) return;
+    settled = (await attempt(world, tenant, request, api)) !== 'lost';
+  }
+  const last = apis.at(-1);
+  if (resend && last !== undefined) await attempt(world, tenant, request, last);
+}
+
+async function attempt(
+  world: World,
+  tenant: Tenant,
+  request: RequestEntry,
+  api: ServiceProcess,
+): Promise<'answered' | 'refused' | 'lost'> {
+  const { r } = request;
+  const a = ++world.counters.attempts;
+  world.record({ e: 'attempt', a, r, api: api.name });
+  try {
+    const reply = await call<IngestReply>(
+      api,
+      'POST',
+      `/v1/ingest/${request.table}`,
+      tenant.key,
+      bodyOf(request),
+      request.keys === 'request' ? { 'idempotency-key': requestKeyOf(request.abuses ?? r) } : {},
+    );
+    if (isOk(reply)) {
+      answered(world, tenant, request, a, reply.body);
+      return 'answered';
+    }
+    const code = String(reply.body.error_code);
+    if (isPassing(reply)) {
+      world.record({ e: 'lost', a, r, why: `${reply.status} ${code}` });
+      return 'lost';
+    }
+    world.record({ e: 'refused', a, r, status: reply.status, code });
+    return 'refused';
+  } catch (error) {
+    world.record({ e: 'lost', a, r, why: (error as Error & { code?: string }).code ?? String(error) });
+    return 'lost';
+  }
+}
+
+function answered(world: World, tenant: Tenant, request: RequestEntry, a: number, body: IngestReply): void {
+  const { max_visibility_token: token, visible_snapshot_id: snapshot } = body;
+  world.record({
+    e: 'answer',
+    a,
+    r: request.r,
+    accepted: body.accepted_count,
+    duplicates: body.duplicate_count,
+    token,
+    ...(snapshot !== undefined && { snapshot }),
+  });
+  tenant.token = Math.max(tenant.token, token);
+  if (tenant.acknowledged.at(-1) === request || request.abuses !== undefined) return;
+  tenant.acknowledged.push(request);
+  world.acknowledgedEvents += request.count;
+}
+
+function bodyOf(request: RequestEntry): unknown {
+  const { r, tenant, count, keys, wait, repeats, abuses } = request;
+  const repeated = Array.from({ length: repeats?.count ?? 0 }, (_, position) => {
+    const event = { tenant, request: repeats?.r ?? 0, position };
+    return { idempotency_key: keyOf(event), payload: payloadOf(event) };
+  });
+  const own = Array.from({ length: count }, (_, position) => {
+    const event = { tenant, request: r, position };
+    // The first record of one that misuses a key has another's key.
+    const keyed = abuses !== undefined && position === 0 ? { ...event, request: abuses } : event;
+    return {
+      ...(keys === 'record' && { idempotency_key: keyOf(keyed) }),
+      payload: payloadOf(event, abuses === undefined ? 0 : 1),
+    };
+  });
+  return {
+    records: [...repeated, ...own],
+    ...(wait && { wait_for_visibility: true, visibility_timeout_ms: WAIT_MS }),
+  };
+}
