@@ -3,9 +3,14 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { AppError } from '../../src/kernel/index.js';
 import type { DuckDbQueryEngine } from '../../src/modules/engine/query-engine.duckdb.js';
 import { QueryService, type QueryRequest } from '../../src/modules/query/index.js';
-import type { SnapshotDataFile, SnapshotFiles, SnapshotResolver } from '../../src/modules/snapshots/index.js';
+import type {
+  ResolutionObserver,
+  SnapshotDataFile,
+  SnapshotFiles,
+  SnapshotResolver,
+} from '../../src/modules/snapshots/index.js';
 import { type FileCache, ObjectNotFoundError } from '../../src/modules/storage/index.js';
-import type { TableCatalog } from '../../src/modules/tables/index.js';
+import type { SnapshotTable, TableCatalog } from '../../src/modules/tables/index.js';
 import { columnsOf, newQueryEngine, testFolder, type TestFolder } from '../support/engine.js';
 
 const SNAPSHOT = {
@@ -155,5 +160,108 @@ describe('QueryService', () => {
     setImmediate(() => gone.abort(new Error('gone')));
     await expect(query).rejects.toThrow('gone');
     expect(held.size).toBe(0);
+  });
+});
+
+describe('while the snapshot is waited for', () => {
+  const table = (tableName: string, schemaVersion = 1): SnapshotTable => ({
+    tableId: 1,
+    tableName,
+    schemaVersion,
+    columns: columnsOf({ name: 'string', ...(schemaVersion > 1 && { added: 'long' }) }),
+  });
+
+  /** Snapshot 7 comes after snapshot 6; of each the name of its files. `done` holds 7 back until 6 was worked on. */
+  function waitingService(
+    tables: Record<6 | 7, SnapshotTable[]>,
+    files: Record<6 | 7, string[]>,
+    missing: string[] = [],
+  ) {
+    const held = new Map<string, number>();
+    const taken: string[] = [];
+    const gates: string[] = [];
+    let done: () => void = () => undefined;
+    const workedOn = new Promise<void>((resolve) => (done = resolve));
+    const resolver = {
+      resolve: async (_: string, __: unknown, ___: unknown, observer: ResolutionObserver) => {
+        observer.waiting?.(6);
+        await workedOn;
+        observer.found?.(7);
+        return SNAPSHOT;
+      },
+    };
+    const service = new QueryService(
+      {
+        gate: async (...call: Parameters<typeof engine.gate>) => {
+          gates.push(call[1].map(({ columns }) => columns.length).join());
+          return engine.gate(...call).finally(() => gates.length === 1 && setImmediate(done));
+        },
+        run: (...call: Parameters<typeof engine.run>) => engine.run(...call),
+      },
+      resolver as unknown as SnapshotResolver,
+      {
+        liveDataFiles: ({ snapshotId }: { snapshotId: 6 | 7 }) =>
+          Promise.resolve(
+            new Map([[1, files[snapshotId].map((key) => ({ key, sizeBytes: 100 }) as SnapshotDataFile)]]),
+          ),
+      } as unknown as SnapshotFiles,
+      {
+        tablesAt: (_: string, snapshotId: 6 | 7) => Promise.resolve(tables[snapshotId]),
+      } as unknown as TableCatalog,
+      {
+        acquire: ({ key }: { key: string }) => {
+          taken.push(key);
+          if (missing.includes(key)) return Promise.reject(new ObjectNotFoundError(key));
+          held.set(key, (held.get(key) ?? 0) + 1);
+          return Promise.resolve({
+            path: join(folder.path, `${key}.parquet`),
+            release: () => void held.set(key, (held.get(key) ?? 0) - 1),
+          });
+        },
+      } as unknown as FileCache,
+      { timeoutMs: 20_000, maxRows: 10, maxBytes: 1_000_000 },
+    );
+    const idle = () => [...held.values()].every((pins) => pins === 0);
+    return { service, idle, taken, gates };
+  }
+
+  it('gates the statement and takes the files that are there', async () => {
+    const { service, idle, taken, gates } = waitingService(
+      { 6: [table('events')], 7: [table('events')] },
+      { 6: ['a'], 7: ['a', 'b'] },
+    );
+    const answer = await service.query(request('SELECT name FROM events ORDER BY name'));
+    expect(answer.result.rows).toEqual([['a'], ['b']]);
+    expect(answer).toMatchObject({ snapshot: SNAPSHOT, scannedFiles: 2 });
+    expect(gates).toEqual(['1']);
+    expect(taken).toEqual(['a', 'a', 'b']);
+    expect(idle()).toBe(true);
+  });
+
+  it('gates again where the tables have changed', async () => {
+    const { service, gates } = waitingService(
+      { 6: [table('events')], 7: [table('events', 2)] },
+      { 6: ['a'], 7: ['a'] },
+    );
+    const { result } = await service.query(request('SELECT * EXCLUDE (_visibility_token) FROM events'));
+    expect(result.columns.map(({ name }) => name)).toContain('added');
+    expect(gates).toEqual(['1', '2']);
+  });
+
+  it('refuses a table that is gone, and finds one that came', async () => {
+    const renamed = () =>
+      waitingService({ 6: [table('events')], 7: [table('visits')] }, { 6: ['a'], 7: ['a'] }).service;
+    expect(await codeOf(renamed().query(request('SELECT name FROM events')))).toBe('SQL_INVALID');
+    expect((await renamed().query(request('SELECT name FROM visits'))).result.rows).toEqual([['a']]);
+  });
+
+  it('does not mind a file that is gone and not asked for any more', async () => {
+    const { service, idle } = waitingService(
+      { 6: [table('events')], 7: [table('events')] },
+      { 6: ['a', 'gone'], 7: ['b'] },
+      ['gone'],
+    );
+    expect((await service.query(request('SELECT name FROM events'))).result.rows).toEqual([['b']]);
+    expect(idle()).toBe(true);
   });
 });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Inject, Injectable } from '@nestjs/common';
 import { AppError, SERVER_BUSY } from '../../kernel/index.js';
 import { settingsOf, type Settings } from '../../config/index.js';
@@ -42,7 +43,27 @@ export interface QueryAnswer {
   readonly scannedBytes: number;
 }
 
-/** Runs one SELECT on one snapshot: resolve, gate, fetch, run. */
+/** A statement that the gate let pass, for the tables that it was held against. */
+interface Gated {
+  readonly tables: readonly SnapshotTable[];
+  readonly query: GatedQuery;
+  /** The tables that it reads. */
+  readonly read: readonly SnapshotTable[];
+}
+
+interface Prepared {
+  readonly gated: Gated;
+  readonly files: FilesByTable;
+  readonly leases: Leases;
+}
+
+type FilesByTable = ReadonlyMap<number, readonly SnapshotDataFile[]>;
+type Leases = ReadonlyMap<SnapshotDataFile, CacheLease>;
+
+/**
+ * Runs one SELECT on one snapshot: resolve, gate, fetch, run. While the snapshot is waited for, the statement is gated
+ * and the files are fetched for the one before it; what holds for the new one as well is taken over.
+ */
 @Injectable()
 export class QueryService {
   constructor(
@@ -56,15 +77,31 @@ export class QueryService {
 
   async query(request: QueryRequest): Promise<QueryAnswer> {
     const startedAt = performance.now();
-    const { tenantId, sql, signal } = request;
-    const snapshot = await this.resolver.resolve(tenantId, request.snapshot, signal);
-    const tables = await this.catalog.tablesAt(tenantId, snapshot.snapshotId);
-    const gated = await this.gate(sql, tables, signal);
-    const read = tables.filter((table) => gated.tables.includes(table.tableName));
-    const files = await this.filesOf(snapshot, read);
-    const leases = await this.fetch(snapshot, [...files.values()].flat(), signal);
+    const ended = new AbortController();
+    const signal = AbortSignal.any([request.signal, ended.signal]);
+    let early: Promise<Gated | undefined> = Promise.resolve(undefined);
+    let preparing: Promise<Prepared> | undefined;
+    const held: Promise<Leases>[] = [];
+    const prepare = async (snapshotId: number, known: Promise<Gated | undefined>): Promise<Prepared> => {
+      const { gated, files } = await this.gatedFiles(request, snapshotId, known, signal);
+      const fetching = this.fetch(snapshotId, [...files.values()].flat(), signal);
+      held.push(fetching);
+      return { gated, files, leases: await fetching };
+    };
     try {
-      const visible = gated.readsCatalog ? tables : read;
+      const resolving = this.resolver.resolve(request.tenantId, request.snapshot, request.signal, {
+        waiting: (latestId) => {
+          early = unlessFailed(this.gateAt(request, latestId, signal));
+          prepare(latestId, early).catch(() => undefined);
+        },
+        found: (snapshotId) => {
+          preparing = prepare(snapshotId, early);
+          preparing.catch(() => undefined);
+        },
+      });
+      const snapshot = await resolving;
+      const { gated, files, leases } = await (preparing ?? prepare(snapshot.snapshotId, early));
+      const visible = gated.query.readsCatalog ? gated.tables : gated.read;
       const result = await this.run(
         request,
         visible.map((table) => queryTable(table, files, leases)),
@@ -78,18 +115,45 @@ export class QueryService {
         scannedBytes: scanned.reduce((bytes, file) => bytes + file.sizeBytes, 0),
       };
     } finally {
-      for (const lease of leases.values()) lease.release();
+      ended.abort(new Error('the query has ended'));
+      for (const fetching of held) fetching.then(releaseAll, () => undefined);
     }
   }
 
-  private async gate(
-    sql: string,
-    tables: readonly SnapshotTable[],
+  /** `known` is what was gated for an earlier snapshot, if anything: it holds where the tables are the same. */
+  private async gatedFiles(
+    request: QueryRequest,
+    snapshotId: number,
+    known: Promise<Gated | undefined>,
     signal: AbortSignal,
-  ): Promise<GatedQuery> {
+  ): Promise<{ gated: Gated; files: FilesByTable }> {
+    const early = await known;
+    if (early === undefined) {
+      const gated = await this.gateAt(request, snapshotId, signal);
+      return { gated, files: await this.filesOf(snapshotId, gated.read) };
+    }
+    const [tables, files] = await Promise.all([
+      this.catalog.tablesAt(request.tenantId, snapshotId),
+      this.filesOf(snapshotId, early.read),
+    ]);
+    if (isDeepStrictEqual(tables, early.tables)) return { gated: early, files };
+    const gated = await this.gate(request.sql, tables, signal);
+    return { gated, files: await this.filesOf(snapshotId, gated.read) };
+  }
+
+  private async gateAt(
+    { tenantId, sql }: QueryRequest,
+    snapshotId: number,
+    signal: AbortSignal,
+  ): Promise<Gated> {
+    return this.gate(sql, await this.catalog.tablesAt(tenantId, snapshotId), signal);
+  }
+
+  private async gate(sql: string, tables: readonly SnapshotTable[], signal: AbortSignal): Promise<Gated> {
     const shapes = tables.map(({ tableName, columns }) => ({ name: tableName, columns }));
     try {
-      return await this.engine.gate(sql, shapes, signal);
+      const query = await this.engine.gate(sql, shapes, signal);
+      return { tables, query, read: tables.filter((table) => query.tables.includes(table.tableName)) };
     } catch (error) {
       if (!(error instanceof UnknownTableError)) throw engineError(error);
       const { table, position } = error;
@@ -99,23 +163,20 @@ export class QueryService {
     }
   }
 
-  private async filesOf(
-    snapshot: ResolvedSnapshot,
-    tables: readonly SnapshotTable[],
-  ): Promise<ReadonlyMap<number, readonly SnapshotDataFile[]>> {
+  private async filesOf(snapshotId: number, tables: readonly SnapshotTable[]): Promise<FilesByTable> {
     if (tables.length === 0) return new Map();
     return this.snapshotFiles.liveDataFiles(
-      snapshot,
+      { snapshotId },
       tables.map(({ tableId }) => tableId),
     );
   }
 
   /** All files or none: what was fetched is given back when one fails. */
   private async fetch(
-    snapshot: ResolvedSnapshot,
+    snapshotId: number,
     files: readonly SnapshotDataFile[],
     signal: AbortSignal,
-  ): Promise<Map<SnapshotDataFile, CacheLease>> {
+  ): Promise<Leases> {
     const fetched = await Promise.allSettled(files.map((file) => this.cache.acquire(file, { signal })));
     const leases = new Map<SnapshotDataFile, CacheLease>();
     files.forEach((file, index) => {
@@ -124,8 +185,8 @@ export class QueryService {
     });
     const failed = fetched.find((outcome) => outcome.status === 'rejected');
     if (failed === undefined) return leases;
-    for (const lease of leases.values()) lease.release();
-    throw failed.reason instanceof ObjectNotFoundError ? expired(snapshot, failed.reason) : failed.reason;
+    releaseAll(leases);
+    throw failed.reason instanceof ObjectNotFoundError ? expired(snapshotId, failed.reason) : failed.reason;
   }
 
   private async run(request: QueryRequest, tables: QueryTable[]): Promise<QueryResult> {
@@ -149,11 +210,7 @@ export class QueryService {
   }
 }
 
-function queryTable(
-  table: SnapshotTable,
-  files: ReadonlyMap<number, readonly SnapshotDataFile[]>,
-  leases: ReadonlyMap<SnapshotDataFile, CacheLease>,
-): QueryTable {
+function queryTable(table: SnapshotTable, files: FilesByTable, leases: Leases): QueryTable {
   const paths = (files.get(table.tableId) ?? []).flatMap((file) => leases.get(file) ?? []);
   return { name: table.tableName, columns: table.columns, files: paths.map(({ path }) => ({ path })) };
 }
@@ -168,7 +225,14 @@ function engineError(error: unknown): unknown {
   });
 }
 
-function expired({ snapshotId }: ResolvedSnapshot, cause: Error): AppError {
+function releaseAll(leases: Leases): void {
+  for (const lease of leases.values()) lease.release();
+}
+
+/** Work done ahead may fail for reasons that do not hold any more: then it is as if it had not been done. */
+const unlessFailed = <T>(work: Promise<T>): Promise<T | undefined> => work.catch(() => undefined);
+
+function expired(snapshotId: number, cause: Error): AppError {
   return new AppError(SNAPSHOT_EXPIRED, `Files of snapshot ${snapshotId} are gone.`, {
     context: { snapshot_id: snapshotId },
     cause,

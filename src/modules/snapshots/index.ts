@@ -13,7 +13,12 @@ export {
 export { ReceiptLocator, type EventLocation } from './receipt-locator.js';
 export { SchemaPublisher, type SchemaChange } from './schema-publisher.js';
 export { SnapshotFiles, type SnapshotDataFile } from './snapshot-files.js';
-export { SnapshotResolver, type ResolvedSnapshot, type SnapshotSelector } from './snapshot-resolver.js';
+export {
+  SnapshotResolver,
+  type ResolutionObserver,
+  type ResolvedSnapshot,
+  type SnapshotSelector,
+} from './snapshot-resolver.js';
 export { CONSISTENCY_TIMEOUT, SNAPSHOT_EXPIRED } from './snapshots.errors.js';
 export { SnapshotsHttpModule } from './snapshots.http.module.js';
 export { SnapshotsModule } from './snapshots.module.js';

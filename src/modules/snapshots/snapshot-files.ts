@@ -21,10 +21,10 @@ export class SnapshotFiles {
 
   /** By table id, oldest first. A table without files is absent. */
   async liveDataFiles(
-    snapshot: ResolvedSnapshot,
+    { snapshotId }: Pick<ResolvedSnapshot, 'snapshotId'>,
     tableIds: readonly number[],
   ): Promise<Map<number, SnapshotDataFile[]>> {
-    const rows = await this.transactions.pooled((pool) => readLiveFiles(pool, snapshot.snapshotId, tableIds));
+    const rows = await this.transactions.pooled((pool) => readLiveFiles(pool, snapshotId, tableIds));
     const files = new Map<number, SnapshotDataFile[]>();
     for (const row of rows) {
       const file: SnapshotDataFile = {

@@ -28,6 +28,14 @@ export interface ResolvedSnapshot {
   readonly sequenceNumber: number;
 }
 
+/** Is told how far a resolution has come, so that what follows need not wait for its end. */
+export interface ResolutionObserver {
+  /** The token is not visible yet. `snapshotId` is the latest that there is, and may have expired. */
+  waiting?(snapshotId: number): void;
+  /** The snapshot is known; whether it may still be read is not. */
+  found?(snapshotId: number): void;
+}
+
 @Injectable()
 export class SnapshotResolver {
   constructor(
@@ -45,45 +53,48 @@ export class SnapshotResolver {
     tenantId: string,
     selector: SnapshotSelector,
     signal?: AbortSignal,
+    observer: ResolutionObserver = {},
   ): Promise<ResolvedSnapshot> {
     switch (selector.kind) {
       case 'latest':
-        return this.latest(tenantId, selector.minVisibilityToken, selector.timeoutMs, signal);
+        return this.byId(tenantId, await this.latest(tenantId, selector, signal, observer), observer);
       case 'id':
-        return this.byId(tenantId, selector.snapshotId);
+        return this.byId(tenantId, selector.snapshotId, observer);
       case 'time':
         return this.byTime(tenantId, selector.at);
     }
   }
 
+  /** Answers the id of the latest snapshot that has the token. */
   private async latest(
     tenantId: string,
-    minToken: number | undefined,
-    timeoutMs: number | undefined,
+    { minVisibilityToken: minToken, timeoutMs }: SnapshotSelector & { kind: 'latest' },
     signal: AbortSignal | undefined,
-  ): Promise<ResolvedSnapshot> {
+    observer: ResolutionObserver,
+  ): Promise<number> {
     const progress = await this.transactions.pooled((pool) => readProgress(pool, tenantId));
     if (progress === undefined) throw notFound('This tenant has no snapshots.', {});
-    let { snapshotId } = progress;
-    if (minToken !== undefined && minToken > progress.publishedToken) {
-      if (minToken > progress.lastToken) throw neverIssued(minToken, progress.lastToken);
-      const limitMs = Math.min(timeoutMs ?? this.settings.timeoutMs, this.settings.maxTimeoutMs);
-      const visible = await this.waiter.waitFor(tenantId, minToken, limitMs, signal);
-      if (visible === undefined) {
-        throw new AppError(CONSISTENCY_TIMEOUT, `Token ${minToken} was not visible within ${limitMs} ms.`, {
-          context: { min_visibility_token: minToken, consistency_timeout_ms: limitMs },
-          retryAfterMs: 1000,
-        });
-      }
-      snapshotId = visible.snapshotId;
+    if (minToken === undefined || minToken <= progress.publishedToken) return progress.snapshotId;
+    if (minToken > progress.lastToken) throw neverIssued(minToken, progress.lastToken);
+    const limitMs = Math.min(timeoutMs ?? this.settings.timeoutMs, this.settings.maxTimeoutMs);
+    const waiting = this.waiter.waitFor(tenantId, minToken, limitMs, signal);
+    observer.waiting?.(progress.snapshotId);
+    const visible = await waiting;
+    if (visible === undefined) {
+      throw new AppError(CONSISTENCY_TIMEOUT, `Token ${minToken} was not visible within ${limitMs} ms.`, {
+        context: { min_visibility_token: minToken, consistency_timeout_ms: limitMs },
+        retryAfterMs: 1000,
+      });
     }
-    const snapshot = await this.transactions.pooled((pool) =>
-      this.snapshots.find(pool, tenantId, snapshotId),
-    );
-    return usable(snapshot, `Snapshot ${snapshotId} does not exist.`, { snapshot_id: snapshotId });
+    return visible.snapshotId;
   }
 
-  private async byId(tenantId: string, snapshotId: number): Promise<ResolvedSnapshot> {
+  private async byId(
+    tenantId: string,
+    snapshotId: number,
+    observer: ResolutionObserver,
+  ): Promise<ResolvedSnapshot> {
+    observer.found?.(snapshotId);
     const snapshot = await this.transactions.pooled((pool) =>
       this.snapshots.find(pool, tenantId, snapshotId),
     );

@@ -69,12 +69,12 @@ export class VisibilityWaiter implements OnModuleInit, BeforeApplicationShutdown
     waiters.add(waiter);
     try {
       for (;;) {
+        this.requestFlush(tenantId);
         // Not `visible ??= await …`: that would undo a wake-up that came during the look.
         const seen = await this.look(tenantId, token);
         visible ??= seen;
         const leftMs = deadline - this.clock.now();
         if (visible !== undefined || ended.aborted || leftMs <= 0) return visible;
-        this.requestFlush(tenantId);
         await this.clock.sleep(Math.min(REPEAT_MS, leftMs), pause);
         if (visible !== undefined) return visible;
       }

@@ -80,12 +80,15 @@ export class FileCache {
     signal?.throwIfAborted();
     if (!/^[0-9a-f]{64}$/.test(object.sha256)) throw new TypeError('sha256 must be 64 lower-case hex digits');
     const folder = await abortable(this.open(), signal);
-    const limitBytes = await this.limitBytes();
-    const entry = this.find(object) ?? this.admit(object, folder, limitBytes);
+    const entry = this.find(object) ?? (await this.findOrAdmit(object, folder));
+    const inUse = entry.pins > 0 && entry.verified;
     entry.pins += 1;
     try {
-      entry.task ??= this.track(this.ensure(entry, object.key));
-      await abortable(entry.task, signal);
+      // A file in use stays as it is; any other may have been taken away by somebody else.
+      if (!inUse) {
+        entry.task ??= this.track(this.ensure(entry, object.key));
+        await abortable(entry.task, signal);
+      }
     } catch (error) {
       this.unpin(entry);
       throw error;
@@ -165,6 +168,11 @@ export class FileCache {
     return entry;
   }
 
+  private async findOrAdmit(object: CachedObject, folder: string): Promise<Entry> {
+    const limitBytes = await this.limitBytes();
+    return this.find(object) ?? this.admit(object, folder, limitBytes);
+  }
+
   private admit(object: CachedObject, folder: string, limitBytes: number): Entry {
     for (const entry of this.entries.values()) {
       if (this.usedBytes + object.sizeBytes <= limitBytes) break;
@@ -215,9 +223,11 @@ export class FileCache {
       if (signal.aborted) await rm(entry.path, { force: true });
       signal.throwIfAborted();
       entry.verified = true;
+    } catch (error) {
+      await rm(entry.incoming, { force: true });
+      throw error;
     } finally {
       entry.fetching = undefined;
-      await rm(entry.incoming, { force: true });
     }
   }
 
