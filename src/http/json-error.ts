@@ -17,8 +17,13 @@ const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 export function locateJsonError(text: string): JsonError | undefined {
   const found = new JsonScanner(text).scan();
   if (found === undefined) return undefined;
-  const lines = text.slice(0, found.offset).split('\n');
-  return { ...found, line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
+  let line = 1;
+  let lineStart = 0;
+  for (let at = text.indexOf('\n'); at !== -1 && at < found.offset; at = text.indexOf('\n', lineStart)) {
+    line += 1;
+    lineStart = at + 1;
+  }
+  return { ...found, line, column: found.offset - lineStart + 1 };
 }
 
 interface Finding {

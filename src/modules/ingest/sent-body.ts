@@ -16,7 +16,7 @@ export interface SentBody {
   readonly members: number;
   /** Where a record stands: its JSON path, and its line for NDJSON. */
   placeOf(index: number): { readonly path: string; readonly line?: number };
-  /** The exact and slow search for a key that an object holds twice. */
+  /** The exact search for a key that an object holds twice. */
   findDuplicate(): { readonly fault: JsonFault; readonly line?: number } | undefined;
 }
 
