@@ -82,6 +82,24 @@ describe('loadSettings', () => {
     }
   });
 
+  it('divides windows for tests, and refuses to in production', () => {
+    expect(loadSettings({}).bus.windowDivisor).toBe(1);
+    const divided = { TIDEMARK_WINDOW_DIVISOR: '3600' };
+    expect(loadSettings(divided).bus.windowDivisor).toBe(3600);
+    expect(problemsOf({ ...divided, NODE_ENV: 'production' })).toHaveLength(1);
+    expect(problemsOf({ TIDEMARK_WINDOW_DIVISOR: '1', NODE_ENV: 'production' })).toEqual([]);
+    expect(problemsOf({ TIDEMARK_WINDOW_DIVISOR: '0' })).toHaveLength(1);
+  });
+
+  it('takes cron expressions of five or six fields', () => {
+    for (const right of ['0 * * * *', '*/30 * * * * *', '5,10-20/2 0 1 1 * 7']) {
+      expect(loadSettings({ TIDEMARK_PURGE_CRON: right }).maintenance.purgeCron).toBe(right);
+    }
+    for (const wrong of ['hourly', '* * * *', '60 * * * * *', '* * * * * 8', '*/0 * * * *', '1- * * * *']) {
+      expect(problemsOf({ TIDEMARK_PURGE_CRON: wrong })).toHaveLength(1);
+    }
+  });
+
   it('uses path style where an endpoint is set', () => {
     const store = loadSettings({ TIDEMARK_S3_BUCKET: 'lake', TIDEMARK_S3_ENDPOINT: 'http://minio:9000' })
       .storage.store;

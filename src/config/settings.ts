@@ -71,6 +71,11 @@ export interface Settings {
     /** Absolute path of the folder for the children's temporary files. */
     readonly scratchDir: string;
   };
+  readonly bus: {
+    /** 1 but in tests: what is kept for hours is kept for this part of it. */
+    readonly windowDivisor: number;
+  };
+  readonly maintenance: { readonly expiredLeasesCron: string; readonly purgeCron: string };
   readonly visibility: { readonly timeoutMs: number; readonly maxTimeoutMs: number };
 }
 
@@ -153,6 +158,9 @@ function contradictions(values: Parsed, env: Environment): string[] {
   if (values.TIDEMARK_FAILPOINTS.length > 0 && env.NODE_ENV === 'production') {
     problems.push('TIDEMARK_FAILPOINTS: refused where NODE_ENV is production');
   }
+  if (values.TIDEMARK_WINDOW_DIVISOR !== 1 && env.NODE_ENV === 'production') {
+    problems.push('TIDEMARK_WINDOW_DIVISOR: refused where NODE_ENV is production');
+  }
   if (values.TIDEMARK_VISIBILITY_TIMEOUT_MS > values.TIDEMARK_VISIBILITY_MAX_TIMEOUT_MS) {
     problems.push('TIDEMARK_VISIBILITY_TIMEOUT_MS: must not be above TIDEMARK_VISIBILITY_MAX_TIMEOUT_MS');
   }
@@ -202,6 +210,11 @@ function toSettings(values: Parsed): Settings {
       writeMemoryBytes: values.TIDEMARK_WRITE_MEMORY_BYTES,
       writeConcurrency: values.TIDEMARK_WRITE_CONCURRENCY,
       scratchDir: resolve(dataDir, 'scratch', 'engine'),
+    },
+    bus: { windowDivisor: values.TIDEMARK_WINDOW_DIVISOR },
+    maintenance: {
+      expiredLeasesCron: values.TIDEMARK_EXPIRED_LEASES_CRON,
+      purgeCron: values.TIDEMARK_PURGE_CRON,
     },
     visibility: {
       timeoutMs: values.TIDEMARK_VISIBILITY_TIMEOUT_MS,

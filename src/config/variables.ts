@@ -41,6 +41,24 @@ const roles = z
 
 const FAILPOINT = /^([a-z_.]+)=([a-z]+)(?:\((\d+)\))?(?::(\d+))?(?:@(\d+))?$/;
 
+/** Largest number of each field, from the right: day of the week, month, day, hour, minute, second. */
+const CRON_MAXIMA = [7, 12, 31, 23, 59, 59];
+
+const cron = z
+  .string()
+  .trim()
+  .refine(isCronExpression, 'must be a cron expression of five fields, or of six with seconds first');
+
+function isCronExpression(text: string): boolean {
+  const fields = text.split(/\s+/).reverse();
+  if (fields.length < 5 || fields.length > 6) return false;
+  return fields.every(
+    (field, n) =>
+      /^(\*|\d+(-\d+)?)(\/[1-9]\d*)?(,(\*|\d+(-\d+)?)(\/[1-9]\d*)?)*$/.test(field) &&
+      (field.match(/\d+/g) ?? []).every((number) => Number(number) <= (CRON_MAXIMA[n] ?? 0)),
+  );
+}
+
 const failpoints = z
   .string()
   .transform((text, context) =>
@@ -171,6 +189,16 @@ export const VARIABLES = {
     '30000',
     'How long a claim or a maintenance lease holds without being extended.',
   ),
+  TIDEMARK_EXPIRED_LEASES_CRON: variable(
+    cron.default('*/5 * * * * *'),
+    '*/5 * * * * *',
+    'When maintenance frees the claims of coordinators that died.',
+  ),
+  TIDEMARK_PURGE_CRON: variable(
+    cron.default('*/30 * * * * *'),
+    '*/30 * * * * *',
+    'When maintenance rotates the ledger and drops what is no longer needed, as far as it is due.',
+  ),
   TIDEMARK_QUERY_TIMEOUT_MS: variable(milliseconds(30_000), '30000', 'Longest run of one query.'),
   TIDEMARK_QUERY_MEMORY_BYTES: variable(bytes(GIB, 64 * MIB), '1073741824', 'Memory of one query.'),
   TIDEMARK_QUERY_CONCURRENCY: variable(
@@ -244,6 +272,11 @@ export const VARIABLES = {
     failpoints,
     'none',
     '`point=action[:count][@skip]`, separated by commas: kill, stop, error, unavailable, pause, delay(ms), truncate. For tests: refused where NODE_ENV is production.',
+  ),
+  TIDEMARK_WINDOW_DIVISOR: variable(
+    integer(1, 10_000_000).default(1),
+    '1',
+    'Divides the idempotency windows and all else that is kept for hours. For tests: refused where NODE_ENV is production.',
   ),
 } as const satisfies Record<string, Variable>;
 

@@ -70,6 +70,12 @@ export function constraintOf(error: unknown): string | undefined {
   return driverErrorOf(error)?.constraint;
 }
 
+/** True when a statement waited for a lock longer than its `lock_timeout`, also where that was translated. */
+export function isLockTimeout(error: unknown): boolean {
+  const cause = error instanceof AppError ? error.cause : error;
+  return sqlStateOf(cause) === SQLSTATE.lockNotAvailable;
+}
+
 /** True when the database was away, full or too slow, which says nothing about the statement itself. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const driverError = driverErrorOf(error);

@@ -2,6 +2,7 @@ export { createDataSource, type EntityClass } from './data-source.js';
 export {
   constraintOf,
   isDatabaseUnavailable,
+  isLockTimeout,
   SQLSTATE,
   sqlStateOf,
   translateDatabaseError,

@@ -5,7 +5,7 @@ import { DEPENDENCY_UNAVAILABLE } from './kernel.errors.js';
  * Named points at which a test can stop the process, make it fail, or hold it up.
  * Off by default: a call is then one property read.
  *
- * `ingest.*` and `commit.*` are the lines of the crash table. `database.commit` is before the COMMIT of a write
+ * `ingest.*` and `commit.*` are the lines of the crash table; `ledger.*` are between the steps of the ledger's upkeep. `database.commit` is before the COMMIT of a write
  * transaction, `database.committed` after it, where an `unavailable` is a lost reply. `store.put.done` and
  * `store.get.done` are after a call that succeeded, the other points of the store before the call.
  */
@@ -15,6 +15,8 @@ export const FAILPOINT_NAMES = [
   'commit.pending_row',
   'commit.uploaded',
   'commit.published',
+  'ledger.rotated',
+  'ledger.leaf_dropped',
   'database.commit',
   'database.committed',
   'store.put',

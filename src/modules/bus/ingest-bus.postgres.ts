@@ -181,7 +181,7 @@ export class PostgresIngestBus implements IngestBus {
 
   async rotate(className: WindowClass | 'body'): Promise<void> {
     const current = await this.transactions.write((tx) => createNextLeaves(tx, className));
-    await this.transactions.write((tx) => raiseGeneration(tx, className, current));
+    await this.transactions.pooled((pool) => raiseGeneration(pool, className, current));
   }
 }
 

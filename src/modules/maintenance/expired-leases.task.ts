@@ -1,25 +1,21 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Cron } from '@nestjs/schedule';
+import { settingsOf, type Settings } from '../../config/index.js';
 import { LOGGER, type Logger } from '../../kernel/index.js';
 import { INGEST_BUS, type IngestBus } from '../bus/index.js';
+import { onCron, type ScheduledTask } from './on-cron.js';
 
 /** Frees what dead coordinators held, so that it shows as waiting at once. Any number of processes may run it. */
 @Injectable()
-export class ExpiredLeasesTask {
-  private running: Promise<void> | undefined;
-
+export class ExpiredLeasesTask implements ScheduledTask {
   constructor(
     @Inject(INGEST_BUS) private readonly bus: IngestBus,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
-
-  @Cron('*/5 * * * * *', { name: 'expired-leases' })
-  async run(): Promise<void> {
-    this.running ??= this.requeue().finally(() => (this.running = undefined));
-    await this.running;
+    @Inject(settingsOf('maintenance')) settings: Settings['maintenance'],
+  ) {
+    onCron(this, settings.expiredLeasesCron, 'expired-leases');
   }
 
-  private async requeue(): Promise<void> {
+  async run(): Promise<void> {
     try {
       const freed = await this.bus.requeueExpired();
       if (freed > 0) this.logger.warn({ freed }, 'claims whose lease had ended were freed');

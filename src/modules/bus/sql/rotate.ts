@@ -1,4 +1,4 @@
-import { query, sql, type Tx } from '../../../database/index.js';
+import { query, sql, type SqlExecutor, type Tx } from '../../../database/index.js';
 
 /** Makes the leaves of the two generations after the current one, and answers its number. Own transaction. */
 export async function createNextLeaves(tx: Tx, className: string): Promise<number> {
@@ -13,12 +13,18 @@ export async function createNextLeaves(tx: Tx, className: string): Promise<numbe
 
 /**
  * Takes the generation's advisory lock exclusively, so that no ingest is under way, and raises the number from `from`.
- * Does nothing where another process has done so. Its leaves exist already. Nothing else happens under the lock.
+ * Answers false where another process has done so. Its leaves exist already. Nothing else happens under the lock.
+ * One statement, to be run on the pool: a client that stops cannot hold the lock.
  */
-export async function raiseGeneration(tx: Tx, className: string, from: number): Promise<void> {
-  await tx.query(`SELECT pg_advisory_xact_lock(1413698373, ingest_lock_key($1))`, [className]);
-  await tx.query(
-    `UPDATE ingest_generation SET number = number + 1, rotated_at = clock_timestamp() WHERE class = $1 AND number = $2`,
-    [className, from],
+export async function raiseGeneration(
+  executor: SqlExecutor,
+  className: string,
+  from: number,
+  lockTimeoutMs = 5_000,
+): Promise<boolean> {
+  const [row] = await query<{ raised: boolean }>(
+    executor,
+    sql`SELECT ingest_rotate(${className}, ${from}, ${lockTimeoutMs}) AS raised`,
   );
+  return row?.raised === true;
 }
