@@ -3,6 +3,7 @@ import { Tables1795000000001 } from './1795000000001-tables.js';
 import { IngestBus1795000000002 } from './1795000000002-ingest-bus.js';
 import { Snapshots1795000000003 } from './1795000000003-snapshots.js';
 import { Operations1795000000004 } from './1795000000004-operations.js';
+import { ClaimSplits1796000000100 } from './1796000000100-claim-splits.js';
 import { LedgerLife1796000000400 } from './1796000000400-ledger-life.js';
 import { SteadyLoad1796000000401 } from './1796000000401-steady-load.js';
 
@@ -13,6 +14,7 @@ export const MIGRATIONS = [
   IngestBus1795000000002,
   Snapshots1795000000003,
   Operations1795000000004,
+  ClaimSplits1796000000100,
   LedgerLife1796000000400,
   SteadyLoad1796000000401,
 ];

@@ -8,6 +8,7 @@ export {
   translateDatabaseError,
 } from './database-errors.js';
 export { DatabaseModule } from './database.module.js';
+export { raiseIncident, type Incident } from './incidents.js';
 export { insertNew } from './insert-new.js';
 export { applyMigrations, Migrations } from './migrations.js';
 export { DATABASE_URL, Notifications, type Channel } from './notifications.js';

@@ -225,12 +225,8 @@ export function describeIngest({ backend }: SuiteContext): void {
         b: 2,
         c: 3,
       });
-      expect(await bus.findRequest(tableId, '24h', 'r')).toEqual({
-        firstToken: 3,
-        lastToken: 5,
-        recordCount: 3,
-      });
-      expect(await bus.findRequest(tableId, '24h', 'a')).toBeUndefined();
+      const requests = await bus.findRequests(tableId, '24h', ['a', 'r', 'absent']);
+      expect(requests).toEqual(new Map([['r', { firstToken: 3, lastToken: 5, recordCount: 3 }]]));
       expect(await bus.findRecords(tableId, '24h', [])).toEqual(new Map());
       expect(await bus.findRecords(newTableId(), '24h', ['a'])).toEqual(new Map());
       expect(await bus.findRecords(tableId, '7d', ['a'])).toEqual(new Map());
@@ -243,7 +239,8 @@ export function describeIngest({ backend }: SuiteContext): void {
       await bus.rotate(windowClass);
       await append({ windowClass, records: [{ key: 'b' }] });
       expect((await bus.findRecords(tableId, windowClass, ['a', 'b'])).size).toBe(2);
-      expect(await bus.findRequest(tableId, windowClass, 'r')).toMatchObject({ firstToken: 2 });
+      const requests = await bus.findRequests(tableId, windowClass, ['r']);
+      expect(requests.get('r')).toMatchObject({ firstToken: 2 });
       expect(await append({ windowClass, records: [{ key: 'a' }, { key: 'b' }] })).toEqual({
         acceptedCount: 0,
         duplicateCount: 2,

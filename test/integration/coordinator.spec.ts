@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { armFailpoints, type FailpointName } from '../../src/kernel/index.js';
-import type { WriteEngine, WriteJob } from '../../src/modules/engine/index.js';
+import { EngineFailure, type WriteEngine, type WriteJob } from '../../src/modules/engine/index.js';
 import type { ObjectStore } from '../../src/modules/storage/index.js';
 import { busWith, openCommitStage, type CommitStage, type CoordinatorParts } from '../support/commit.js';
 import { until } from '../support/until.js';
@@ -212,8 +212,9 @@ describe('dropped tables', () => {
   });
 
   it('is not held up by events of a dropped table that cannot be written', async () => {
-    await stage.appendRaw(TENANT, orders, '{"id": this is not JSON}');
-    await turn();
+    await stage.append(TENANT, orders, 'a', 'b');
+    const broken = engineWith(() => Promise.reject(new EngineFailure('internal', 'INTERNAL Error')));
+    await turn({ engine: broken });
     expect(await stage.openClaim(TENANT)).toMatchObject({ state: 'waiting' });
     await stage.tables.drop(TENANT, 'orders', 'test');
     const visits = await stage.createTable(TENANT, 'visits');
@@ -271,12 +272,11 @@ describe('a tenant that fails', () => {
     let last = 0;
     for (let n = 0; n < 8; n++) last = await stage.append(TENANT, orders, `${n}`);
     const weak = engineWith((job) => {
-      if ((job.expectedRows ?? 0) > 2) throw new Error('out of memory');
+      if ((job.expectedRows ?? 0) > 2) throw new EngineFailure('memory', 'out of memory');
     });
-    const coordinator = stage.coordinator({ engine: weak, targetRows: 8 });
     await until('all of it to be published', 30_000, async () => {
       await stage.endPauses();
-      await coordinator.runOnce(never);
+      await turn({ engine: weak, targetRows: 8 });
       return (await stage.watermark(TENANT)) === last;
     });
     expect(await stage.ids(orders)).toHaveLength(8);

@@ -108,6 +108,7 @@ describe('ingest', () => {
       first_visibility_token: 1,
       last_visibility_token: 2,
       record_count: 2,
+      dead_count: 0,
     });
     expect((await app.call('GET', `${URL}/receipts?request_key=batch-2`, { key })).body).toEqual({
       request_key: 'batch-2',

@@ -4,11 +4,17 @@ import { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 import { createDataSource, Notifications, Transactions } from '../../src/database/index.js';
 import { createLogger, systemClock } from '../../src/kernel/index.js';
-import type { Claim, IngestBus, IngestRequest } from '../../src/modules/bus/index.js';
+import {
+  DeadLetterStore,
+  type Claim,
+  type IngestBus,
+  type IngestRequest,
+} from '../../src/modules/bus/index.js';
 import { PostgresIngestBus } from '../../src/modules/bus/ingest-bus.postgres.js';
 import { ClaimCommitter } from '../../src/modules/commit/claim-committer.js';
 import { CommitMetrics } from '../../src/modules/commit/commit-metrics.js';
 import { Coordinator } from '../../src/modules/commit/coordinator.js';
+import { TableWriter } from '../../src/modules/commit/table-writer.js';
 import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
 import type { WriteEngine } from '../../src/modules/engine/write-engine.js';
 import { SNAPSHOTS_ENTITIES } from '../../src/modules/snapshots/index.js';
@@ -52,12 +58,19 @@ export interface CommitStage {
   /** Not started: `runOnce` is one look at all tenants. */
   coordinator(parts?: CoordinatorParts): Coordinator;
   createTenant(tenantId: string): Promise<void>;
-  /** With one string column `id`. Answers its id. */
-  createTable(tenantId: string, tableName: string): Promise<number>;
+  /** With one column `id`, of strings where no other type is named. Answers its id. */
+  createTable(tenantId: string, tableName: string, type?: string): Promise<number>;
   /** One request with a record for each id. Answers its highest token. */
   append(tenantId: string, tableId: number, ...ids: string[]): Promise<number>;
   /** As `append`, of payloads that nothing has checked. */
   appendRaw(tenantId: string, tableId: number, ...payloads: string[]): Promise<number>;
+  /** As `appendRaw`, with one key for the request. */
+  appendCovered(
+    tenantId: string,
+    tableId: number,
+    requestKey: string,
+    ...payloads: string[]
+  ): Promise<number>;
   watermark(tenantId: string): Promise<number>;
   /** The ids in the table's live files, sorted, from the objects themselves. */
   ids(tableId: number): Promise<string[]>;
@@ -110,6 +123,31 @@ export async function openCommitStage(): Promise<CommitStage> {
     return row?.epoch ?? 0;
   };
 
+  const append = async (
+    tenantId: string,
+    tableId: number,
+    requestKey: string | undefined,
+    payloads: readonly string[],
+  ): Promise<number> => {
+    const request = async (): Promise<IngestRequest> => ({
+      tenantId,
+      tableId,
+      windowClass: '24h',
+      schemaVersion: 1,
+      catalogEpoch: await epochOf(tenantId),
+      requestKey,
+      records: payloads.map((payload) => ({
+        key: requestKey === undefined ? `k-${(sent += 1)}` : undefined,
+        op: 'insert',
+        contentHash: hashOf(sent),
+        eventTime: undefined,
+        payload,
+      })),
+      revalidate: request,
+    });
+    return (await bus.append(await request())).maxVisibilityToken;
+  };
+
   const stage: CommitStage = {
     dataSource,
     bus,
@@ -125,13 +163,15 @@ export async function openCommitStage(): Promise<CommitStage> {
         leaseMs: parts.leaseMs ?? 30_000,
         scratchDir: join(scratch, 'commit'),
       };
+      const schemas = new TableSchemas(transactions);
       const committer = new ClaimCommitter(
         parts.bus ?? bus,
-        parts.engine ?? engine,
+        new TableWriter(parts.engine ?? engine, schemas),
         parts.store ?? store,
         new ObjectKeys('tidemark'),
-        new TableSchemas(transactions),
+        schemas,
         new DataFileStore(),
+        new DeadLetterStore(),
         new Publisher(transactions, notifications, systemClock, logger),
         transactions,
         settings,
@@ -140,6 +180,7 @@ export async function openCommitStage(): Promise<CommitStage> {
         parts.bus ?? bus,
         committer,
         notifications,
+        transactions,
         new CommitMetrics(new Registry()),
         systemClock,
         logger,
@@ -148,31 +189,15 @@ export async function openCommitStage(): Promise<CommitStage> {
       );
     },
     createTenant: (tenantId) => insertTenant(dataSource, tenantId),
-    createTable: async (tenantId, tableName) => {
-      const columns = [{ name: 'id', type: 'string' }];
+    createTable: async (tenantId, tableName, type = 'string') => {
+      const columns = [{ name: 'id', type }];
       return (await tables.create(tenantId, { tableName, columns }, 'test')).tableId;
     },
     append: (tenantId, tableId, ...ids) =>
       stage.appendRaw(tenantId, tableId, ...ids.map((id) => JSON.stringify({ id }))),
-    appendRaw: async (tenantId, tableId, ...payloads) => {
-      const request = async (): Promise<IngestRequest> => ({
-        tenantId,
-        tableId,
-        windowClass: '24h',
-        schemaVersion: 1,
-        catalogEpoch: await epochOf(tenantId),
-        requestKey: undefined,
-        records: payloads.map((payload) => ({
-          key: `k-${(sent += 1)}`,
-          op: 'insert',
-          contentHash: hashOf(sent),
-          eventTime: undefined,
-          payload,
-        })),
-        revalidate: request,
-      });
-      return (await bus.append(await request())).maxVisibilityToken;
-    },
+    appendRaw: (tenantId, tableId, ...payloads) => append(tenantId, tableId, undefined, payloads),
+    appendCovered: (tenantId, tableId, requestKey, ...payloads) =>
+      append(tenantId, tableId, requestKey, payloads),
     watermark: async (tenantId) => {
       const [row] = await dataSource.query<{ token: number }[]>(
         `SELECT published_token AS token FROM tenant_head WHERE tenant_id = $1`,

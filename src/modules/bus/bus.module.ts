@@ -1,10 +1,11 @@
 import { Module } from '@nestjs/common';
+import { DeadLetterStore } from './dead-letter.store.js';
 import { INGEST_BUS } from './ingest-bus.js';
 import { PostgresIngestBus } from './ingest-bus.postgres.js';
 
-/** The ingest bus. Another bus takes the place of Postgres here and nowhere else. */
+/** The ingest bus and the dead letters. Another bus takes the place of Postgres here and nowhere else. */
 @Module({
-  providers: [{ provide: INGEST_BUS, useClass: PostgresIngestBus }],
-  exports: [INGEST_BUS],
+  providers: [{ provide: INGEST_BUS, useClass: PostgresIngestBus }, DeadLetterStore],
+  exports: [INGEST_BUS, DeadLetterStore],
 })
 export class BusModule {}

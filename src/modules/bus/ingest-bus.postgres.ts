@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Transactions, type Tx } from '../../database/index.js';
 import { BatchIds } from './batch-ids.js';
-import { assertContiguous, cutToLimits } from './claim-assembly.js';
+import { assertContiguous, partsOf, type ClaimRange } from './claim-assembly.js';
 import { GroupCommitter } from './commit-group.js';
 import { GroupCommit } from './group-commit.js';
 import type {
@@ -24,13 +24,13 @@ import {
   readRange,
   takeLease,
   writeClaimItems,
+  type BatchPart,
   type ClaimRow,
-  type HeaderRow,
 } from './sql/claim.js';
-import { findLedgerRows } from './sql/find-ledger-rows.js';
+import { findLedgerRows, type FoundLedgerRow } from './sql/find-ledger-rows.js';
 import { extendLease, fenceLease, giveLeaseBack, requeueExpired, settleLease } from './sql/lease.js';
 import { createNextLeaves, raiseGeneration } from './sql/rotate.js';
-import { storedKey } from './stored-key.js';
+import { storedKey, type KeyKind } from './stored-key.js';
 
 /** Batches of one claim at most; more only make the lists long. */
 const MAX_BATCHES = 2_000;
@@ -61,32 +61,36 @@ export class PostgresIngestBus implements IngestBus {
     window: WindowClass,
     keys: readonly string[],
   ): Promise<Map<string, LedgerEntry>> {
-    const byStoredKey = new Map(keys.map((key) => [storedKey(tableId, 'record', key), key]));
+    return this.find(tableId, window, 'record', keys, (row) => ({
+      visibilityToken: row.token,
+      batchId: row.batch_id,
+    }));
+  }
+
+  async findRequests(
+    tableId: number,
+    window: WindowClass,
+    requestKeys: readonly string[],
+  ): Promise<Map<string, RequestLedgerEntry>> {
+    return this.find(tableId, window, 'request', requestKeys, (row) => ({
+      firstToken: row.token,
+      lastToken: row.token + row.record_count - 1,
+      recordCount: row.record_count,
+    }));
+  }
+
+  private async find<Entry>(
+    tableId: number,
+    window: WindowClass,
+    kind: KeyKind,
+    keys: readonly string[],
+    entryOf: (row: FoundLedgerRow) => Entry,
+  ): Promise<Map<string, Entry>> {
+    const byStoredKey = new Map(keys.map((key) => [storedKey(tableId, kind, key), key]));
     const rows = await this.transactions.pooled((pool) =>
       findLedgerRows(pool, window, [...byStoredKey.keys()]),
     );
-    return new Map(
-      rows.map((row) => [
-        byStoredKey.get(row.stored_key) ?? '',
-        { visibilityToken: row.token, batchId: row.batch_id },
-      ]),
-    );
-  }
-
-  async findRequest(
-    tableId: number,
-    window: WindowClass,
-    requestKey: string,
-  ): Promise<RequestLedgerEntry | undefined> {
-    const key = storedKey(tableId, 'request', requestKey);
-    const [row] = await this.transactions.pooled((pool) => findLedgerRows(pool, window, [key]));
-    return (
-      row && {
-        firstToken: row.token,
-        lastToken: row.token + row.record_count - 1,
-        recordCount: row.record_count,
-      }
-    );
+    return new Map(rows.map((row) => [byStoredKey.get(row.stored_key) ?? '', entryOf(row)]));
   }
 
   async backlog(): Promise<Backlog[]> {
@@ -109,7 +113,7 @@ export class PostgresIngestBus implements IngestBus {
   ): Promise<Claim | undefined> {
     const leased = await this.lease(tenantId, consumer, limits, leaseMs);
     if (leased === undefined) return undefined;
-    const { row, headers } = leased;
+    const { row, parts } = leased;
     const claim = {
       claimId: row.claim_id,
       tenantId,
@@ -120,8 +124,9 @@ export class PostgresIngestBus implements IngestBus {
       batches: [],
     };
     try {
+      const headers = parts.map(({ header }) => header);
       const bodies = await this.transactions.pooled((pool) => readBodies(pool, headers));
-      return { ...claim, batches: withBodies(tenantId, headers, bodies) };
+      return { ...claim, batches: withBodies(tenantId, parts, bodies) };
     } catch (error) {
       // The caller has no claim to give back. Where this fails too, the lease ends by itself.
       await this.nack(claim, UNREADABLE_DELAY_MS, 'the bodies could not be read').catch(() => undefined);
@@ -135,23 +140,36 @@ export class PostgresIngestBus implements IngestBus {
     consumer: string,
     limits: ClaimLimits,
     leaseMs: number,
-  ): Promise<{ row: ClaimRow; headers: HeaderRow[] } | undefined> {
+  ): Promise<{ row: ClaimRow; parts: BatchPart[] } | undefined> {
     for (;;) {
       try {
         return await this.transactions.write(async (tx) => {
           const range = await readRange(tx, tenantId);
           if (range === undefined || range.clock <= range.base) return undefined;
-          const headers = cutToLimits(await readHeaders(tx, tenantId, range, MAX_BATCHES), limits);
-          const last = headers.at(-1)?.last_token;
+          const split: ClaimRange['split'] =
+            range.split === null || range.split >= limits.maxRows ? undefined : range.split;
+          const headers = await readHeaders(tx, tenantId, range, MAX_BATCHES);
+          const parts = partsOf(headers, { base: range.base, split }, limits);
+          const last = parts.at(-1)?.toToken;
           if (last === undefined)
             throw new Error(`tenant ${tenantId} has tokens above ${range.base} but no batches`);
-          assertContiguous(range.base, headers);
-          const row = await takeLease(tx, { tenantId, consumer, base: range.base, last, leaseMs });
+          assertContiguous(
+            range.base,
+            parts.map(({ header }) => header),
+          );
+          const row = await takeLease(tx, {
+            tenantId,
+            consumer,
+            base: range.base,
+            last,
+            leaseMs,
+            splitRows: split,
+          });
           if (row === undefined) return undefined;
           // From here on nobody else can publish for this tenant. Somebody may have, since the range was read.
           if ((await readRange(tx, tenantId))?.base !== range.base) throw new HeadMoved();
-          await writeClaimItems(tx, row.claim_id, headers);
-          return { row, headers };
+          await writeClaimItems(tx, row.claim_id, parts);
+          return { row, parts };
         });
       } catch (error) {
         if (!(error instanceof HeadMoved)) throw error;
@@ -171,8 +189,8 @@ export class PostgresIngestBus implements IngestBus {
     return this.transactions.pooled((pool) => settleLease(pool, claim));
   }
 
-  nack(claim: Claim, delayMs: number, cause: string): Promise<boolean> {
-    return this.transactions.pooled((pool) => giveLeaseBack(pool, claim, delayMs, cause));
+  nack(claim: Claim, delayMs: number, cause: string, splitRows?: number): Promise<boolean> {
+    return this.transactions.pooled((pool) => giveLeaseBack(pool, claim, delayMs, cause, splitRows));
   }
 
   requeueExpired(): Promise<number> {
@@ -187,10 +205,10 @@ export class PostgresIngestBus implements IngestBus {
 
 function withBodies(
   tenantId: string,
-  headers: readonly HeaderRow[],
+  parts: readonly BatchPart[],
   bodies: ReadonlyMap<number, Buffer>,
 ): ClaimedBatch[] {
-  return headers.map((header) => {
+  return parts.map(({ header, fromToken, toToken, recordCount }) => {
     const body = bodies.get(header.batch_id);
     if (body === undefined) throw new Error(`batch ${header.batch_id} of tenant ${tenantId} has no body`);
     return {
@@ -199,7 +217,10 @@ function withBodies(
       schemaVersion: header.schema_version,
       firstToken: header.first_token,
       lastToken: header.last_token,
-      recordCount: header.record_count,
+      fromToken,
+      toToken,
+      recordCount,
+      skippedOrdinals: header.skipped_ordinals,
       ingestedAt: header.ingested_at,
       body,
     };

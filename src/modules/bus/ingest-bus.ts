@@ -62,17 +62,28 @@ export interface ClaimLimits {
   readonly maxBytes: number;
 }
 
-/** A batch inside a claim: the payloads of one group commit for one table. */
+/** A batch inside a claim, or the part of it that lies in the claim: the payloads of one group commit for one table. */
 export interface ClaimedBatch {
   readonly batchId: number;
   readonly tableId: number;
   readonly schemaVersion: number;
-  /** A record's token is this plus its ordinal. */
+  /** Of the whole batch. A record's token is this plus its ordinal. */
   readonly firstToken: number;
+  /** Of the whole batch. */
   readonly lastToken: number;
+  /** The first token of the batch that the claim holds; above `firstToken` where the rest was published before. */
+  readonly fromToken: number;
+  /** The last token of the batch that the claim holds; below `lastToken` where the claim was split. */
+  readonly toToken: number;
+  /** How many events the claim holds of the batch. */
   readonly recordCount: number;
+  /** Ordinals of the whole batch that have no line, ascending. */
+  readonly skippedOrdinals: readonly number[];
   readonly ingestedAt: Date;
-  /** NDJSON, zstd. A line is `{b: batch id, o: ordinal, op, k: key, e: event time or absent, p: payload}`. */
+  /**
+   * Of the whole batch. NDJSON, zstd, in the order of the ordinals.
+   * A line is `{b: batch id, o: ordinal, op, k: key, e: event time or absent, p: payload}`.
+   */
   readonly body: Buffer;
 }
 
@@ -84,7 +95,7 @@ export interface Claim {
   readonly attempt: number;
   readonly baseToken: number;
   readonly lastToken: number;
-  /** In token order. */
+  /** In token order, one after the other. The first and the last may be parts. */
   readonly batches: readonly ClaimedBatch[];
 }
 
@@ -119,11 +130,12 @@ export interface IngestBus {
     window: WindowClass,
     keys: readonly string[],
   ): Promise<Map<string, LedgerEntry>>;
-  findRequest(
+  /** As `findRecords`, for keys that cover requests. */
+  findRequests(
     tableId: number,
     window: WindowClass,
-    requestKey: string,
-  ): Promise<RequestLedgerEntry | undefined>;
+    requestKeys: readonly string[],
+  ): Promise<Map<string, RequestLedgerEntry>>;
   /** Tenants whose oldest unpublished batch could be claimed now, the longest waiting first. */
   backlog(): Promise<Backlog[]>;
   /** Leases the tenant's oldest unpublished batches: at least one batch, up to the limits. */
@@ -137,8 +149,12 @@ export interface IngestBus {
   fence(tx: Tx, claim: Claim): Promise<boolean>;
   /** Called after the publication. False when the claim was not this consumer's any more. */
   ack(claim: Claim): Promise<boolean>;
-  /** Gives the claim back; its range can be claimed again after `delayMs`. */
-  nack(claim: Claim, delayMs: number, cause: string): Promise<boolean>;
+  /**
+   * Gives the claim back; its range can be claimed again after `delayMs`. With `splitRows` the next claim from the same
+   * base has at most so many tokens, inside a batch if need be. Each publication after that doubles the bound, until it
+   * is no less than the limits. It is kept with the base, not in the consumer.
+   */
+  nack(claim: Claim, delayMs: number, cause: string, splitRows?: number): Promise<boolean>;
   /** Frees what consumers held whose lease is over. Answers how many claims that were. */
   requeueExpired(): Promise<number>;
   /** Begins the next generation of a window class, or of the bodies. Calls that overlap begin one, not two. */

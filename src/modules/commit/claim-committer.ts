@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import { failpoint } from '../../kernel/index.js';
 import { settingsOf, type Settings } from '../../config/index.js';
-import { Transactions } from '../../database/index.js';
-import { INGEST_BUS, type Claim, type IngestBus } from '../bus/index.js';
-import { WRITE_ENGINE, type WriteEngine, type WrittenFile } from '../engine/index.js';
+import { raiseIncident, Transactions, type Tx } from '../../database/index.js';
+import { DeadLetterStore, INGEST_BUS, type Claim, type DeadEvent, type IngestBus } from '../bus/index.js';
+import type { WrittenFile } from '../engine/index.js';
 import {
   DataFileStore,
   newPublicationId,
@@ -15,36 +15,47 @@ import {
 } from '../snapshots/index.js';
 import { OBJECT_STORE, ObjectKeys, type ObjectStore } from '../storage/index.js';
 import { TableSchemas } from '../tables/index.js';
-import { spreadBodies, type TableBodies } from './claim-files.js';
+import { tablesOf, type TableEvents } from './claim-files.js';
+import { TableWriter } from './table-writer.js';
+
+interface CommittedTable extends AppendedTable {
+  readonly dead: readonly DeadEvent[];
+}
 
 /**
- * Turns one claim into one snapshot: typed Parquet for each table, pending rows, uploads, publication.
+ * Turns one claim into one snapshot: typed Parquet for each table, pending rows, uploads, publication. Events that can
+ * never be written go to the dead letters with the publication.
  * What it leaves behind when it stops half way is invisible and is healed by the next claim and by garbage collection.
  */
 @Injectable()
 export class ClaimCommitter {
   constructor(
     @Inject(INGEST_BUS) private readonly bus: IngestBus,
-    @Inject(WRITE_ENGINE) private readonly engine: WriteEngine,
+    @Inject(TableWriter) private readonly writer: TableWriter,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
     @Inject(ObjectKeys) private readonly keys: ObjectKeys,
     @Inject(TableSchemas) private readonly schemas: TableSchemas,
     @Inject(DataFileStore) private readonly dataFiles: DataFileStore,
+    @Inject(DeadLetterStore) private readonly deadLetters: DeadLetterStore,
     @Inject(Publisher) private readonly publisher: Publisher,
     @Inject(Transactions) private readonly transactions: Transactions,
     @Inject(settingsOf('commit')) private readonly settings: Settings['commit'],
   ) {}
 
-  /** Answers the id of the snapshot. Rejects when `signal` aborts; what was published by then stays published. */
+  /**
+   * Answers the id of the snapshot. Rejects when `signal` aborts; what was published by then stays published.
+   * Rejects with `UnknownEventFault` where the range must be split.
+   */
   async commit(claim: Claim, signal: AbortSignal): Promise<number> {
     await failpoint('commit.claimed');
     const directory = join(this.settings.scratchDir, `claim-${claim.claimId}-${claim.attempt}`);
     try {
-      const tables: AppendedTable[] = [];
-      for (const bodies of await spreadBodies(claim, directory)) {
+      const tables: CommittedTable[] = [];
+      for (const table of tablesOf(claim)) {
         signal.throwIfAborted();
-        tables.push(await this.writeTable(claim, bodies, directory, signal));
+        tables.push(await this.writeTable(claim, table, directory, signal));
       }
+      const dead = tables.flatMap((table) => table.dead);
       const snapshotId = await this.publisher.append(
         {
           tenantId: claim.tenantId,
@@ -53,6 +64,8 @@ export class ClaimCommitter {
           lastToken: claim.lastToken,
           tables,
           createdBy: claim.consumer,
+          deadEvents: dead.length,
+          setAside: (tx) => this.setAside(tx, claim, dead),
           fence: (tx) => this.bus.fence(tx, claim),
         },
         signal,
@@ -66,50 +79,53 @@ export class ClaimCommitter {
 
   private async writeTable(
     claim: Claim,
-    table: TableBodies,
+    table: TableEvents,
     directory: string,
     signal: AbortSignal,
-  ): Promise<AppendedTable> {
-    const { tenantId } = claim;
-    const { tableId, maxVisibilityToken, recordCount } = table;
+  ): Promise<CommittedTable> {
+    const { tenantId, attempt } = claim;
+    const { tableId, maxVisibilityToken } = table;
     const current = (await this.schemas.currentVersions([tableId])).get(tableId);
     // Dropped, which is for ever: its events are not worth a file, and could not hold the others up if they are faulty.
-    if (current === undefined) return { tableId, maxVisibilityToken, eventCount: recordCount, fileIds: [] };
-    const written = await this.engine.writeParquet(
-      {
-        inputs: await Promise.all(
-          table.bodies.map(async ({ path, schemaVersion }) => ({
-            bodyFile: path,
-            columns: await this.schemas.at(tableId, schemaVersion),
-          })),
-        ),
-        batches: table.batches.map((batch) => ({
-          batchId: batch.batchId,
-          firstToken: batch.firstToken,
-          ingestedAt: batch.ingestedAt.toISOString(),
-        })),
-        columns: await this.schemas.at(tableId, current),
-        sortBy: [],
-        output: join(directory, `${tableId}.parquet`),
-        expectedRows: recordCount,
-      },
-      signal,
-    );
+    if (current === undefined)
+      return { tableId, maxVisibilityToken, eventCount: table.recordCount, fileIds: [], dead: [] };
+    const work = { table, schemaVersion: current, directory, attempt };
+    const { file, eventCount, dead } = await this.writer.write(work, signal);
+    if (file === undefined) return { tableId, maxVisibilityToken, eventCount, fileIds: [], dead };
     const key = this.keys.dataFile({ tenantId, tableId, writer: claim.claimId });
     const [row] = await this.transactions.write((tx) =>
-      this.dataFiles.insertPending(tx, [pendingFile(claim, table, current, key, written)]),
+      this.dataFiles.insertPending(tx, [pendingFile(claim, table, current, key, file)]),
     );
     if (row === undefined) throw new Error(`object key ${key} was drawn twice`);
     await failpoint('commit.pending_row');
-    await this.store.putFile(key, written.path, { sha256: written.sha256, signal });
+    await this.store.putFile(key, file.path, { sha256: file.sha256, signal });
     await failpoint('commit.uploaded');
-    return { tableId, maxVisibilityToken, eventCount: recordCount, fileIds: [row.fileId] };
+    return { tableId, maxVisibilityToken, eventCount, fileIds: [row.fileId], dead };
+  }
+
+  private async setAside(tx: Tx, claim: Claim, dead: readonly DeadEvent[]): Promise<void> {
+    const [first] = dead;
+    if (first === undefined) return;
+    await this.deadLetters.insert(tx, claim.tenantId, dead);
+    await raiseIncident(tx, {
+      tenantId: claim.tenantId,
+      type: 'dead_letters',
+      severity: 'warning',
+      summary: `${dead.length} event(s) could not be written and went to the dead letters`,
+      details: {
+        count: dead.length,
+        table_ids: [...new Set(dead.map(({ tableId }) => tableId))],
+        first_token: first.token,
+        first_reason: first.reason,
+      },
+      actor: claim.consumer,
+    });
   }
 }
 
 function pendingFile(
   claim: Claim,
-  table: TableBodies,
+  table: TableEvents,
   schemaVersion: number,
   key: string,
   written: WrittenFile,

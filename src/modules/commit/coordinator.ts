@@ -8,22 +8,24 @@ import {
 } from '@nestjs/common';
 import { BackgroundLoop, CLOCK, LOGGER, type Clock, type Logger } from '../../kernel/index.js';
 import { settingsOf, type Settings } from '../../config/index.js';
-import { Notifications } from '../../database/index.js';
+import { Notifications, raiseIncident, Transactions } from '../../database/index.js';
 import { INGEST_BUS, type Backlog, type Claim, type IngestBus } from '../bus/index.js';
+import { EngineFailure } from '../engine/index.js';
 import { PublicationRefused } from '../snapshots/index.js';
 import { dueInMs, type TenantPace } from './cadence.js';
 import { ClaimCommitter } from './claim-committer.js';
 import { CommitMetrics } from './commit-metrics.js';
 import { withLease } from './lease-keeper.js';
 import { Schedule } from './schedule.js';
+import { UnknownEventFault } from './table-writer.js';
 
 /** Clocks are compared with heads this often, so that a lost notification costs little. */
 const LOOK_EVERY_MS = 200;
 const MAX_BACKOFF_MS = 10_000;
 const MAX_NACK_DELAY_MS = 30_000;
 const MAX_CAUSE_CHARS = 500;
-/** So many quarterings leave one batch of any target. */
-const MAX_QUARTERINGS = 15;
+/** A failure that goes on for so many attempts is an incident. */
+const INCIDENT_FROM_ATTEMPT = 3;
 
 /** A tenant that could not be claimed: nothing in the bus holds it back, so this process does. */
 interface Setback {
@@ -41,8 +43,6 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
   private readonly flushTokens = new Map<string, number>();
   private readonly paces = new Map<string, TenantPace>();
   private readonly setbacks = new Map<string, Setback>();
-  /** How often a tenant's share of the target was quartered: once for each failure after the first, back with each success. */
-  private readonly quarterings = new Map<string, number>();
   private readonly schedule: Schedule;
   private readonly loop: BackgroundLoop;
   private timer: NodeJS.Timeout | undefined;
@@ -51,6 +51,7 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
     @Inject(INGEST_BUS) private readonly bus: IngestBus,
     @Inject(ClaimCommitter) private readonly committer: ClaimCommitter,
     @Inject(Notifications) private readonly notifications: Notifications,
+    @Inject(Transactions) private readonly transactions: Transactions,
     @Inject(CommitMetrics) private readonly metrics: CommitMetrics,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -157,7 +158,6 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
       const keeper = { bus, clock, logger, leaseMs: this.settings.leaseMs };
       const snapshotId = await withLease(claim, keeper, signal, (held) => this.committer.commit(claim, held));
       const durationMs = clock.now() - startedAt;
-      this.quarter(tenantId, -1);
       this.paces.set(tenantId, { lastEndedAt: clock.now(), lastDurationMs: durationMs });
       this.metrics.committed(claim, durationMs);
       logger.debug({ tenantId, snapshotId, watermark: claim.lastToken, durationMs }, 'published');
@@ -173,8 +173,7 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   private async claim(tenantId: string): Promise<Claim | undefined> {
-    const share = 4 ** (this.quarterings.get(tenantId) ?? 0);
-    const limits = { maxRows: this.settings.targetRows / share, maxBytes: this.settings.targetBytes / share };
+    const limits = { maxRows: this.settings.targetRows, maxBytes: this.settings.targetBytes };
     try {
       const claim = await this.bus.claim(tenantId, this.consumer, limits, this.settings.leaseMs);
       this.setbacks.delete(tenantId);
@@ -189,16 +188,11 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
     }
   }
 
-  /** A range that was too much for the engine gets through in smaller parts. */
-  private quarter(tenantId: string, change: 1 | -1): void {
-    const times = Math.min(MAX_QUARTERINGS, (this.quarterings.get(tenantId) ?? 0) + change);
-    if (times > 0) this.quarterings.set(tenantId, times);
-    else this.quarterings.delete(tenantId);
-  }
-
   private async giveBack(claim: Claim, error: unknown, signal: AbortSignal): Promise<void> {
     const { tenantId, claimId, attempt } = claim;
-    if (error instanceof PublicationRefused) {
+    if (error instanceof UnknownEventFault) {
+      this.logger.warn({ tenantId, claimId, attempt, reason: error.message }, 'a range is split for a fault');
+    } else if (error instanceof PublicationRefused) {
       this.logger.warn({ tenantId, claimId, attempt, reason: error.message }, 'a publication was refused');
     } else if (!signal.aborted) {
       this.logger.error(
@@ -206,10 +200,13 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
         'a commit failed and will be tried again',
       );
       this.metrics.failed();
-      if (attempt > 1) this.quarter(tenantId, 1);
     }
     try {
-      await this.bus.nack(claim, signal.aborted ? 0 : backoffMs(attempt), causeOf(error));
+      const cause = causeOf(error);
+      // Splitting has no pause: each part either is published or halves what the fault can be in.
+      const delayMs = signal.aborted || error instanceof UnknownEventFault ? 0 : backoffMs(attempt);
+      await this.bus.nack(claim, delayMs, cause, signal.aborted ? undefined : splitOf(claim, error));
+      if (!signal.aborted && !(error instanceof UnknownEventFault)) await this.noteFailure(claim, cause);
     } catch (nackError) {
       this.logger.warn(
         { err: nackError, tenantId, claimId },
@@ -217,6 +214,31 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
       );
     }
   }
+
+  /** One incident for a range that fails again and again, whatever process tries it. */
+  private async noteFailure({ tenantId, claimId, attempt, baseToken }: Claim, cause: string): Promise<void> {
+    if (attempt < INCIDENT_FROM_ATTEMPT) return;
+    await this.transactions.pooled((pool) =>
+      raiseIncident(pool, {
+        tenantId,
+        type: 'commit_failing',
+        severity: 'critical',
+        summary: 'what was accepted cannot be published; it is tried again until it can',
+        details: { claim_id: claimId, base_token: baseToken, attempt, cause },
+        actor: this.consumer,
+        episode: `claim-${claimId}`,
+      }),
+    );
+  }
+}
+
+/** How many tokens the next attempt may have; undefined where the size of the range has no part in the failure. */
+function splitOf(claim: Claim, error: unknown): number | undefined {
+  const tokens = claim.lastToken - claim.baseToken;
+  if (error instanceof UnknownEventFault) return Math.ceil(tokens / 2);
+  // What was too much for the engine gets through in smaller parts.
+  const tooMuch = error instanceof EngineFailure && error.reason !== 'closed' && error.reason !== 'timeout';
+  return tooMuch && claim.attempt > 1 ? Math.ceil(tokens / 4) : undefined;
 }
 
 function backoffMs(attempt: number): number {

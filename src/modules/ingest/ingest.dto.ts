@@ -54,9 +54,9 @@ export class ReceiptsDto {
   keys!: string[];
 }
 
-const STATES = ['accepted', 'visible', 'discarded', 'unknown'] as const;
+const STATES = ['accepted', 'visible', 'dead', 'discarded', 'unknown'] as const;
 const STATE_DOC =
-  "discarded: its table was dropped before a snapshot had it. unknown: not seen in the table's window.";
+  "dead: it is in the dead letters. discarded: its table was dropped before a snapshot had it, or it was discarded from the dead letters. unknown: not seen in the table's window.";
 
 export class ReceiptDto {
   @ApiProperty({ example: 'order-1001' })
@@ -73,6 +73,12 @@ export class ReceiptDto {
 
   @ApiPropertyOptional({ description: 'The object that holds the event.' })
   file?: string;
+
+  @ApiPropertyOptional({ description: 'Of an event that is or was in the dead letters.', example: 12 })
+  dead_letter_id?: number;
+
+  @ApiPropertyOptional({ description: 'Why the event went to the dead letters.' })
+  reason?: string;
 }
 
 export class RequestReceiptDto {
@@ -91,7 +97,16 @@ export class RequestReceiptDto {
   @ApiPropertyOptional({ example: 42 })
   record_count?: number;
 
-  @ApiPropertyOptional({ description: 'The first snapshot with the whole request.', example: 17 })
+  @ApiPropertyOptional({
+    description: 'Of its records, those that are dead or were discarded as such.',
+    example: 0,
+  })
+  dead_count?: number;
+
+  @ApiPropertyOptional({
+    description: 'The first snapshot with the whole request, but for its dead records.',
+    example: 17,
+  })
   snapshot_id?: number;
 }
 
@@ -143,8 +158,13 @@ export function toIngestReplyDto({ waited, ...ack }: IngestOutcome): IngestReply
 export function toReceiptDto(receipt: Receipt): ReceiptDto {
   const { key, state } = receipt;
   if (state === 'unknown') return { key, state };
-  const found = { key, state, visibility_token: receipt.visibilityToken };
-  return state === 'visible' ? { ...found, snapshot_id: receipt.snapshotId, file: receipt.file } : found;
+  return {
+    key,
+    state,
+    visibility_token: receipt.visibilityToken,
+    ...(state === 'visible' && { snapshot_id: receipt.snapshotId, file: receipt.file }),
+    ...('reason' in receipt && { dead_letter_id: receipt.deadLetterId, reason: receipt.reason }),
+  };
 }
 
 export function toRequestReceiptDto(receipt: RequestReceipt): RequestReceiptDto {
@@ -156,6 +176,7 @@ export function toRequestReceiptDto(receipt: RequestReceipt): RequestReceiptDto 
     first_visibility_token: receipt.firstToken,
     last_visibility_token: receipt.lastToken,
     record_count: receipt.recordCount,
+    dead_count: receipt.deadCount,
     ...(state === 'visible' && { snapshot_id: receipt.snapshotId }),
   };
 }

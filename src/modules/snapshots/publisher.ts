@@ -31,7 +31,7 @@ export interface AppendedTable {
   readonly tableId: number;
   /** Highest token of the table's events in the range. */
   readonly maxVisibilityToken: number;
-  /** How many events of the table are in the range. */
+  /** How many events of the table are in the range, without the dead ones. */
   readonly eventCount: number;
   /** Ids of the pending files that were written for it; none where it is dropped. */
   readonly fileIds: readonly number[];
@@ -46,6 +46,10 @@ export interface AppendPublication {
   readonly lastToken: number;
   readonly tables: readonly AppendedTable[];
   readonly createdBy: string;
+  /** How many events of the range went to the dead letters; they are no part of the tables' counts. */
+  readonly deadEvents?: number;
+  /** Called first, inside the transaction and before the head is locked: writes down what is published without a file. */
+  readonly setAside?: (tx: Tx) => Promise<void>;
   /** Called last, inside the transaction; false refuses the publication. */
   readonly fence: (tx: Tx) => Promise<boolean>;
 }
@@ -86,6 +90,7 @@ export class Publisher {
   }
 
   private async publish(tx: Tx, publication: AppendPublication): Promise<number> {
+    await publication.setAside?.(tx);
     const head = await lockHead(tx, publication.tenantId);
     refuseUnlessNext(head, publication);
     const states = new Map(
@@ -107,6 +112,7 @@ export class Publisher {
       dropped.flatMap((table) => table.fileIds),
     );
     const discarded = dropped.reduce((sum, table) => sum + table.eventCount, 0);
+    const { deadEvents = 0 } = publication;
     const fileIds = kept.flatMap((table) => table.fileIds);
     const snapshot = await advanceHead(tx, head, {
       tenantId: publication.tenantId,
@@ -114,7 +120,11 @@ export class Publisher {
       publicationId: publication.publicationId,
       publishedToken: publication.lastToken,
       createdBy: publication.createdBy,
-      summary: { added_files: fileIds.length, discarded_events: discarded },
+      summary: {
+        added_files: fileIds.length,
+        discarded_events: discarded,
+        ...(deadEvents > 0 && { dead_events: deadEvents }),
+      },
     });
     const added = await addFiles(tx, fileIds, snapshot);
     if (added !== fileIds.length) {

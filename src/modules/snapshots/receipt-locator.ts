@@ -1,5 +1,5 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { Transactions } from '../../database/index.js';
+import { Injectable } from '@nestjs/common';
+import type { Tx } from '../../database/index.js';
 import { readProgress } from './sql/head.js';
 import { locateTokens } from './sql/locate-tokens.js';
 
@@ -9,34 +9,34 @@ export type EventLocation =
   | { readonly state: 'visible'; readonly snapshotId: number; readonly file: string }
   | { readonly state: 'discarded' };
 
-/** Where events came to lie, by their tokens. */
+/** Where events came to lie, by their tokens. Dead ones are for the caller to take out. */
 @Injectable()
 export class ReceiptLocator {
-  constructor(@Inject(Transactions) private readonly transactions: Transactions) {}
-
+  /** By token. `tx` is one that sees one moment. */
   async locate(
+    tx: Tx,
     tenantId: string,
     tableId: number,
     tokens: readonly number[],
   ): Promise<Map<number, EventLocation>> {
-    return this.transactions.read(async (tx) => {
-      const progress = await readProgress(tx, tenantId);
-      const published = progress?.publishedToken ?? 0;
-      const found = new Map(
-        (await locateTokens(tx, tableId, tokens)).map((row) => [row.token, row] as const),
-      );
-      return new Map(
-        tokens.map((token): [number, EventLocation] => {
-          if (token > published) return [token, { state: 'accepted' }];
-          const row = found.get(token);
-          return [
-            token,
-            row === undefined
-              ? { state: 'discarded' }
-              : { state: 'visible', snapshotId: row.snapshot_id, file: row.path },
-          ];
-        }),
-      );
-    });
+    const progress = await readProgress(tx, tenantId);
+    const published = progress?.publishedToken ?? 0;
+    const found = new Map((await locateTokens(tx, tableId, tokens)).map((row) => [row.token, row] as const));
+    return new Map(
+      tokens.map((token): [number, EventLocation] => {
+        if (token > published) return [token, { state: 'accepted' }];
+        const row = found.get(token);
+        return [
+          token,
+          row === undefined
+            ? { state: 'discarded' }
+            : { state: 'visible', snapshotId: row.snapshot_id, file: row.path },
+        ];
+      }),
+    );
+  }
+
+  async locateOne(tx: Tx, tenantId: string, tableId: number, token: number): Promise<EventLocation> {
+    return (await this.locate(tx, tenantId, tableId, [token])).get(token) ?? { state: 'accepted' };
   }
 }

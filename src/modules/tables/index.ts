@@ -5,6 +5,7 @@ export { ExactNumber, toExactNumber } from './exact-number.js';
 export { PayloadValidator, type FieldViolation } from './payload-validator.js';
 export { TableCatalog, type SnapshotTable } from './table-catalog.js';
 export { type ColumnRequest, type TableRequest } from './table-definition.js';
+export { TableNames, type NamedTable } from './table-names.js';
 export { TableRegistry, type IngestTable } from './table-registry.js';
 export { TableSchemas } from './table-schemas.js';
 export { type Table } from './table.store.js';

@@ -7,6 +7,14 @@ export interface ClaimRow {
   readonly attempt: number;
 }
 
+/** What a claim holds of a batch. */
+export interface BatchPart {
+  readonly header: HeaderRow;
+  readonly fromToken: number;
+  readonly toToken: number;
+  readonly recordCount: number;
+}
+
 export interface HeaderRow {
   readonly batch_id: number;
   readonly table_id: number;
@@ -14,19 +22,31 @@ export interface HeaderRow {
   readonly first_token: number;
   readonly last_token: number;
   readonly record_count: number;
+  readonly skipped_ordinals: readonly number[];
   readonly body_bytes: number;
   readonly body_generation: number;
   readonly ingested_at: Date;
 }
 
-/** The tenant's watermark and clock, in one statement. Takes no locks. */
-export async function readRange(
-  tx: Tx,
-  tenantId: string,
-): Promise<{ base: number; clock: number } | undefined> {
-  const rows = await query<{ base: number; clock: number }>(
+export interface RangeRow {
+  readonly base: number;
+  readonly clock: number;
+  /** Tokens that a claim from here may have; null where it is not being split. */
+  readonly split: number | null;
+}
+
+/**
+ * The tenant's watermark and clock, in one statement, and the bound of a split: that of the last claim from this base,
+ * or twice that of the claim that was published up to it. Takes no locks.
+ */
+export async function readRange(tx: Tx, tenantId: string): Promise<RangeRow | undefined> {
+  const rows = await query<RangeRow>(
     tx,
-    sql`SELECT h.published_token AS base, c.last_token AS clock
+    sql`SELECT h.published_token AS base, c.last_token AS clock,
+               (SELECT CASE WHEN k.state <> 'acked' AND k.base_token = h.published_token THEN k.split_rows::bigint
+                            WHEN k.state = 'acked' AND k.last_token = h.published_token THEN k.split_rows::bigint * 2 END
+                FROM ingest_claim_batch k WHERE k.tenant_id = h.tenant_id AND k.split_rows IS NOT NULL
+                ORDER BY k.claim_id DESC LIMIT 1) AS split
         FROM tenant_head h JOIN tenant_clock c USING (tenant_id) WHERE h.tenant_id = ${tenantId}`,
   );
   return rows[0];
@@ -44,8 +64,8 @@ export async function readHeaders(
 ): Promise<HeaderRow[]> {
   return query<HeaderRow>(
     tx,
-    sql`SELECT batch_id, table_id, schema_version, first_token, last_token, record_count, body_bytes,
-               body_generation, ingested_at
+    sql`SELECT batch_id, table_id, schema_version, first_token, last_token, record_count, skipped_ordinals,
+               body_bytes, body_generation, ingested_at
         FROM ingest_batch
         WHERE tenant_id = ${tenantId} AND last_token > ${range.base} AND last_token <= ${range.clock}
         ORDER BY last_token LIMIT ${limit}`,
@@ -59,19 +79,27 @@ export async function readHeaders(
  */
 export async function takeLease(
   tx: Tx,
-  lease: { tenantId: string; consumer: string; base: number; last: number; leaseMs: number },
+  lease: {
+    tenantId: string;
+    consumer: string;
+    base: number;
+    last: number;
+    leaseMs: number;
+    splitRows: number | undefined;
+  },
 ): Promise<ClaimRow | undefined> {
-  const { tenantId, consumer, base, last, leaseMs } = lease;
+  const { tenantId, consumer, base, last, leaseMs, splitRows = null } = lease;
   const until = sql`clock_timestamp() + ${leaseMs} * interval '1 millisecond'`;
   const [row] = await query<ClaimRow>(
     tx,
-    sql`INSERT INTO ingest_claim_batch AS c (tenant_id, consumer, base_token, last_token, lease_until)
-        VALUES (${tenantId}, ${consumer}, ${base}, ${last}, ${until})
+    sql`INSERT INTO ingest_claim_batch AS c (tenant_id, consumer, base_token, last_token, lease_until, split_rows)
+        VALUES (${tenantId}, ${consumer}, ${base}, ${last}, ${until}, ${splitRows})
         ON CONFLICT (tenant_id) WHERE state <> 'acked' DO UPDATE
           SET consumer = excluded.consumer, base_token = excluded.base_token, last_token = excluded.last_token,
               lease_until = excluded.lease_until, claimed_at = clock_timestamp(), state = 'live',
               next_attempt_at = NULL, attempt = c.attempt + 1,
-              split_rows = CASE WHEN c.base_token = excluded.base_token THEN c.split_rows END
+              split_rows = CASE WHEN c.base_token = excluded.base_token THEN c.split_rows
+                                ELSE excluded.split_rows END
           WHERE (c.state = 'live' AND c.lease_until < clock_timestamp())
              OR (c.state = 'waiting' AND c.next_attempt_at <= clock_timestamp())
         RETURNING claim_id, base_token, last_token, attempt`,
@@ -80,7 +108,7 @@ export async function takeLease(
 }
 
 /** What the claim holds by table, in place of what an earlier attempt held. */
-export async function writeClaimItems(tx: Tx, claimId: number, headers: readonly HeaderRow[]): Promise<void> {
+export async function writeClaimItems(tx: Tx, claimId: number, parts: readonly BatchPart[]): Promise<void> {
   await tx.query(`DELETE FROM ingest_claim_item WHERE claim_id = $1`, [claimId]);
   await tx.query(
     `INSERT INTO ingest_claim_item (claim_id, table_id, events, bytes)
@@ -88,9 +116,9 @@ export async function writeClaimItems(tx: Tx, claimId: number, headers: readonly
      FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS i (table_id, events, bytes) GROUP BY table_id`,
     [
       claimId,
-      headers.map((h) => h.table_id),
-      headers.map((h) => h.record_count),
-      headers.map((h) => h.body_bytes),
+      parts.map(({ header }) => header.table_id),
+      parts.map(({ recordCount }) => recordCount),
+      parts.map(({ header }) => header.body_bytes),
     ],
   );
 }

@@ -42,11 +42,12 @@ export async function giveLeaseBack(
   lease: LeaseId,
   delayMs: number,
   cause: string,
+  splitRows: number | undefined,
 ): Promise<boolean> {
   const rows = await query(
     executor,
     sql`UPDATE ingest_claim_batch
-        SET state = 'waiting', last_error = ${cause},
+        SET state = 'waiting', last_error = ${cause}, split_rows = coalesce(${splitRows ?? null}::integer, split_rows),
             next_attempt_at = clock_timestamp() + ${delayMs} * interval '1 millisecond'
         WHERE claim_id = ${lease.claimId} AND attempt = ${lease.attempt} AND state = 'live' RETURNING claim_id`,
   );

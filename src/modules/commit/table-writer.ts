@@ -1,0 +1,179 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ClaimedBatch, DeadEvent } from '../bus/index.js';
+import {
+  ConversionFault,
+  EngineFailure,
+  WRITE_ENGINE,
+  type WriteEngine,
+  type WriteInput,
+  type WriteJob,
+  type WrittenFile,
+} from '../engine/index.js';
+import { TableSchemas } from '../tables/index.js';
+import { bodyOf, readLines, type BodyLine } from './body-lines.js';
+import { spreadBodies, tableOf, type TableEvents } from './claim-files.js';
+import { deadEventOf } from './dead-event.js';
+
+/** An event among several is at fault, and which one is not known: the range must be split. */
+export class UnknownEventFault extends Error {
+  constructor(cause: Error) {
+    super(cause.message, { cause });
+    this.name = 'UnknownEventFault';
+  }
+}
+
+export interface TableWork {
+  readonly table: TableEvents;
+  /** The schema version of the file. */
+  readonly schemaVersion: number;
+  readonly directory: string;
+  /** The claim's. */
+  readonly attempt: number;
+}
+
+export interface WrittenTable {
+  /** Absent where every event is dead. */
+  readonly file: WrittenFile | undefined;
+  /** The events in the file. */
+  readonly eventCount: number;
+  readonly dead: readonly DeadEvent[];
+}
+
+/**
+ * Writes what a claim holds of one table, and tells events that can never be written from work that was lost. Only the
+ * first are dead: an event whose line is not what ingest wrote, the only event of a file that cannot be converted, or
+ * the only one under which the engine dies, twice, while another event gets through.
+ */
+@Injectable()
+export class TableWriter {
+  constructor(
+    @Inject(WRITE_ENGINE) private readonly engine: WriteEngine,
+    @Inject(TableSchemas) private readonly schemas: TableSchemas,
+  ) {}
+
+  /**
+   * Rejects with `UnknownEventFault` where the range must be split, and as the engine does where the work was lost.
+   */
+  async write(work: TableWork, signal: AbortSignal): Promise<WrittenTable> {
+    const { table } = work;
+    if (table.recordCount === 0) return { file: undefined, eventCount: 0, dead: [] };
+    const job = await this.jobOf(work);
+    try {
+      return written(await this.engine.writeParquet(job, signal));
+    } catch (error) {
+      if (signal.aborted || !saysSomethingOfTheData(error)) throw error;
+      const { rest, dead } = await this.sortOut(table);
+      if (dead.length > 0) {
+        if (rest === undefined) return { file: undefined, eventCount: 0, dead };
+        const others = await this.write({ ...work, table: rest }, signal);
+        return { ...others, dead: [...dead, ...others.dead] };
+      }
+      if (error instanceof ConversionFault) {
+        if (table.recordCount > 1) throw new UnknownEventFault(error);
+        return this.dead(table, error.message);
+      }
+      if (table.recordCount > 1 || work.attempt === 1 || !isDeath(error)) throw error;
+      return this.tryLoneEvent(work, job, signal);
+    }
+  }
+
+  /** The engine died under the event in an earlier attempt too, maybe for a reason of its own. */
+  private async tryLoneEvent(work: TableWork, job: WriteJob, signal: AbortSignal): Promise<WrittenTable> {
+    try {
+      return written(await this.engine.writeParquet(job, signal));
+    } catch (error) {
+      if (signal.aborted || !isDeath(error)) throw error;
+      await this.engine.writeParquet(await controlOf(job, work.directory), signal);
+      return this.dead(work.table, `the engine does not survive it: ${error.message}`);
+    }
+  }
+
+  private async jobOf({ table, schemaVersion, directory }: TableWork): Promise<WriteJob> {
+    const { tableId, batches, recordCount } = table;
+    const bodies = await spreadBodies(table, directory);
+    return {
+      inputs: await Promise.all(
+        bodies.map(async (body): Promise<WriteInput> => ({
+          bodyFile: body.path,
+          columns: await this.schemas.at(tableId, body.schemaVersion),
+        })),
+      ),
+      batches: batches.map((batch) => ({
+        batchId: batch.batchId,
+        firstToken: batch.firstToken,
+        ingestedAt: batch.ingestedAt.toISOString(),
+      })),
+      columns: await this.schemas.at(tableId, schemaVersion),
+      sortBy: [],
+      output: join(directory, `${tableId}.parquet`),
+      expectedRows: recordCount,
+    };
+  }
+
+  /** Takes the events out whose lines are not what ingest wrote: those are known without the engine. */
+  private async sortOut(table: TableEvents): Promise<{ rest: TableEvents | undefined; dead: DeadEvent[] }> {
+    const rest: ClaimedBatch[] = [];
+    const dead: DeadEvent[] = [];
+    for (const batch of table.batches) {
+      if (batch.recordCount === 0) continue;
+      const lines = await readLines(batch);
+      const columns = await this.schemas.at(table.tableId, batch.schemaVersion);
+      for (const line of lines) {
+        if (line.fault !== undefined) dead.push(deadEventOf(line, batch, columns, line.fault));
+      }
+      const kept = lines.filter(({ fault }) => fault === undefined);
+      if (kept.length === lines.length) rest.push(batch);
+      else if (kept.length > 0) rest.push(await onlyWith(batch, kept));
+    }
+    return { rest: rest.length === 0 ? undefined : tableOf(rest), dead };
+  }
+
+  private async dead(table: TableEvents, reason: string): Promise<WrittenTable> {
+    const dead: DeadEvent[] = [];
+    for (const batch of table.batches.filter(({ recordCount }) => recordCount > 0)) {
+      const columns = await this.schemas.at(table.tableId, batch.schemaVersion);
+      for (const line of await readLines(batch)) dead.push(deadEventOf(line, batch, columns, reason));
+    }
+    return { file: undefined, eventCount: 0, dead };
+  }
+}
+
+const written = (file: WrittenFile): WrittenTable => ({ file, eventCount: file.rowCount, dead: [] });
+
+const isDeath = (error: unknown): error is EngineFailure =>
+  error instanceof EngineFailure && (error.reason === 'died' || error.reason === 'memory');
+
+/** Not a lost lease, a closed engine, a child that does not start, or a full disk of our own. */
+const saysSomethingOfTheData = (error: unknown): error is ConversionFault | EngineFailure =>
+  error instanceof ConversionFault ||
+  isDeath(error) ||
+  (error instanceof EngineFailure && (error.reason === 'io' || error.reason === 'internal'));
+
+/** The batch with the given lines alone. */
+async function onlyWith(batch: ClaimedBatch, lines: readonly BodyLine[]): Promise<ClaimedBatch> {
+  const kept = new Set(lines.map(({ token }) => token - batch.firstToken));
+  const ordinals = Array.from({ length: batch.lastToken - batch.firstToken + 1 }, (_, ordinal) => ordinal);
+  return {
+    ...batch,
+    recordCount: lines.length,
+    skippedOrdinals: ordinals.filter((ordinal) => !kept.has(ordinal)),
+    body: await bodyOf(lines),
+  };
+}
+
+/** A job like the given one, with one event that has nothing but nulls. */
+async function controlOf(job: WriteJob, directory: string): Promise<WriteJob> {
+  const batchId = job.batches[0]?.batchId ?? 0;
+  const bodyFile = join(directory, 'control.ndjson.zst');
+  const line = { b: batchId, o: 0, op: 'insert', k: 'control', p: {} };
+  await writeFile(bodyFile, zstdCompressSync(`${JSON.stringify(line)}\n`), { mode: 0o600 });
+  return {
+    ...job,
+    inputs: job.inputs.slice(0, 1).map((input) => ({ ...input, bodyFile })),
+    output: join(directory, 'control.parquet'),
+    expectedRows: 1,
+  };
+}
