@@ -4,6 +4,7 @@ import { IngestBus1795000000002 } from './1795000000002-ingest-bus.js';
 import { Snapshots1795000000003 } from './1795000000003-snapshots.js';
 import { Operations1795000000004 } from './1795000000004-operations.js';
 import { ClaimSplits1796000000100 } from './1796000000100-claim-splits.js';
+import { Quarantine1796000000101 } from './1796000000101-quarantine.js';
 import { LedgerLife1796000000400 } from './1796000000400-ledger-life.js';
 import { SteadyLoad1796000000401 } from './1796000000401-steady-load.js';
 
@@ -15,6 +16,7 @@ export const MIGRATIONS = [
   Snapshots1795000000003,
   Operations1795000000004,
   ClaimSplits1796000000100,
+  Quarantine1796000000101,
   LedgerLife1796000000400,
   SteadyLoad1796000000401,
 ];

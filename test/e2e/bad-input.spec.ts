@@ -207,8 +207,8 @@ const INGEST_CASES: Case[] = [
     place: { record: 0, path: '$.records[0].op' },
   },
   {
-    name: 'on_invalid',
-    send: () => tenant.writer.ingest('events', { records: [valid('k')], on_invalid: 'quarantine' }),
+    name: 'another on_invalid',
+    send: () => tenant.writer.ingest('events', { records: [valid('k')], on_invalid: 'drop' }),
     status: 400,
     code: 'REQUEST_INVALID',
     place: { path: '$.on_invalid' },

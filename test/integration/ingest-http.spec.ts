@@ -175,7 +175,7 @@ describe('ingest', () => {
 
   it.each<[string, string, unknown, Record<string, string>, number]>([
     ['an unknown query parameter', `${URL}?wait=1`, { records: [record('a', 1)] }, {}, 400],
-    ['on_invalid', `${URL}?on_invalid=quarantine`, { records: [record('a', 1)] }, {}, 400],
+    ['another on_invalid', `${URL}?on_invalid=drop`, { records: [record('a', 1)] }, {}, 400],
     ['malformed JSON', URL, '{"records":[', {}, 400],
     ['no body', URL, '', {}, 400],
     ['another content type', URL, 'a,b', { 'content-type': 'text/csv' }, 415],

@@ -14,8 +14,10 @@ import {
   type PlannedBatch,
   type Verdict,
 } from './judgement.js';
-import { findLedgerRows } from './sql/find-ledger-rows.js';
+import { readFates } from './sql/dead-letters.js';
+import { findLedgerRows, type FoundLedgerRow } from './sql/find-ledger-rows.js';
 import { ingestGroup } from './sql/ingest-group.js';
+import { joinRanges, type TokenRanges } from './token-ranges.js';
 
 /** Each round finds at least one committed key or one newer epoch, so many rounds mean a storm, not progress. */
 const MAX_ROUNDS = 100;
@@ -39,7 +41,7 @@ export class GroupCommitter {
   async commit(group: PendingRequest[]): Promise<void> {
     let open = group;
     try {
-      const ledger = new Map<string, LedgerRow>();
+      const ledger: Ledger = { rows: new Map(), replays: new Map() };
       if (this.readFirst > 0) {
         this.readFirst -= 1;
         await this.read(open, ledger);
@@ -56,18 +58,18 @@ export class GroupCommitter {
   }
 
   /** One judgement and one call. Answers the requests that are still open. */
-  private async round(group: PendingRequest[], ledger: Map<string, LedgerRow>): Promise<PendingRequest[]> {
+  private async round(group: PendingRequest[], ledger: Ledger): Promise<PendingRequest[]> {
     const first = group[0]?.request;
     if (first === undefined) return [];
-    const { verdicts, plan } = judge(group, ledger);
-    const open = settleWithoutCall(group, verdicts);
+    const { verdicts, plan } = judge(group, ledger.rows);
+    const open = settleWithoutCall(group, verdicts, ledger.replays);
     if (open.length === 0) return [];
     try {
       const firstTokens = await this.call(first, plan);
       await failpoint('ingest.committed');
       for (const { pending, verdict } of open) {
         if (verdict.kind === 'refused') pending.reject(reusedKey(verdict));
-        else settle(pending, verdict, firstTokens);
+        else settle(pending, verdict, firstTokens, ledger.replays);
       }
       return [];
     } catch (error) {
@@ -111,12 +113,19 @@ export class GroupCommitter {
     });
   }
 
-  private async read(group: readonly JudgedRequest[], ledger: Map<string, LedgerRow>): Promise<void> {
-    const windowClass = group[0]?.request.windowClass;
-    if (windowClass === undefined) return;
+  private async read(group: readonly JudgedRequest[], ledger: Ledger): Promise<void> {
+    const first = group[0]?.request;
+    if (first === undefined) return;
     const keys = [...new Set(group.flatMap(({ units }) => units.map((unit) => unit.storedKey)))];
-    const rows = await translateDatabaseError(() => findLedgerRows(this.executor, windowClass, keys));
-    for (const row of rows) ledger.set(row.stored_key, { contentHash: row.content_hash, token: row.token });
+    await translateDatabaseError(async () => {
+      const rows = await findLedgerRows(this.executor, first.windowClass, keys);
+      for (const row of rows)
+        ledger.rows.set(row.stored_key, { contentHash: row.content_hash, token: row.token });
+      if (rows.length === 0) return;
+      const fates = await readFates(this.executor, first.tenantId, tokenRanges(rows));
+      for (const { origin, replayed_token: token } of fates)
+        if (token !== null) ledger.replays.set(origin, token);
+    });
   }
 
   /** Validates those again that were validated at an older epoch than the newest of the group. */
@@ -134,6 +143,17 @@ export class GroupCommitter {
   }
 }
 
+/** What is known of the keys of a group. */
+interface Ledger {
+  readonly rows: Map<string, LedgerRow>;
+  /** Tokens of dead events that live on under new ones. The ledger is never rewritten. */
+  readonly replays: Map<number, number>;
+}
+
+function tokenRanges(rows: readonly FoundLedgerRow[]): TokenRanges {
+  return joinRanges(rows.map((row) => [row.token, row.token + row.record_count - 1]));
+}
+
 interface OpenRequest {
   readonly pending: PendingRequest;
   readonly verdict: Verdict;
@@ -143,14 +163,18 @@ interface OpenRequest {
  * Answers what no call can change: refusals by committed rows or within one request, and requests that are duplicates
  * of committed rows only. Answers the others.
  */
-function settleWithoutCall(group: readonly PendingRequest[], verdicts: readonly Verdict[]): OpenRequest[] {
+function settleWithoutCall(
+  group: readonly PendingRequest[],
+  verdicts: readonly Verdict[],
+  replays: Ledger['replays'],
+): OpenRequest[] {
   const open: OpenRequest[] = [];
   group.forEach((pending, index) => {
     const verdict = verdicts[index];
     if (verdict === undefined) throw new Error('a request was not judged');
     if (verdict.kind === 'refused' && verdict.final) pending.reject(reusedKey(verdict));
     else if (verdict.kind === 'kept' && verdict.tokens.every((source) => 'token' in source)) {
-      settle(pending, verdict, new Map());
+      settle(pending, verdict, new Map(), replays);
     } else open.push({ pending, verdict });
   });
   return open;
@@ -160,15 +184,20 @@ function settle(
   pending: PendingRequest,
   verdict: Verdict & { kind: 'kept' },
   firstTokens: ReadonlyMap<PlannedBatch, number>,
+  replays: Ledger['replays'],
 ): void {
   let max = 0;
   for (const source of verdict.tokens) {
-    const token = 'token' in source ? source.token : (firstTokens.get(source.batch) ?? 0) + source.ordinal;
+    const token =
+      'token' in source
+        ? (replays.get(source.token) ?? source.token)
+        : (firstTokens.get(source.batch) ?? 0) + source.ordinal;
     if (token > max) max = token;
   }
   pending.resolve({
     acceptedCount: verdict.acceptedCount,
     duplicateCount: verdict.duplicateCount,
+    ...(verdict.quarantinedCount > 0 && { quarantinedCount: verdict.quarantinedCount }),
     maxVisibilityToken: max,
   });
 }

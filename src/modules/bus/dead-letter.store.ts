@@ -1,7 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import type { SqlExecutor, Tx } from '../../database/index.js';
 import type { DeadEvent } from './dead-event.js';
-import { insertDeadLetters, readFates, type FateRow, type TokenRanges } from './sql/dead-letters.js';
+import type { EventOp } from './ingest-bus.js';
+import {
+  findDeadLetters,
+  insertDeadLetters,
+  listDeadLetters,
+  lockDeadLetters,
+  readFates,
+  setDiscarded,
+  setReasons,
+  setReplayed,
+  type DeadLetterFilter,
+  type DeadLetterRow,
+  type FateRow,
+} from './sql/dead-letters.js';
+import { joinRanges } from './token-ranges.js';
 
 /** What became of an event that was dead once. */
 export type DeadEventFate =
@@ -9,6 +23,23 @@ export type DeadEventFate =
   | { readonly state: 'discarded'; readonly deadLetterId: number; readonly reason: string }
   /** It lives on under the token. */
   | { readonly state: 'replayed'; readonly deadLetterId: number; readonly visibilityToken: number };
+
+/** An entry of the dead letters. State: dead -> replayed or discarded; both are final. */
+export interface DeadLetter {
+  readonly deadLetterId: number;
+  readonly tableId: number;
+  readonly visibilityToken: number;
+  /** Empty where it could not be read. */
+  readonly key: string;
+  readonly op: EventOp;
+  /** JSON text of the record, or what is left of it; a part of it where the call says so. */
+  readonly record: string;
+  readonly recordBytes: number;
+  readonly reason: string;
+  readonly failedAt: Date;
+  readonly state: 'dead' | 'replayed' | 'discarded';
+  readonly replayedToken: number | undefined;
+}
 
 /** Dead letters of all tenants. They are data of the catalog and no part of the port: any bus has the same ones. */
 @Injectable()
@@ -18,6 +49,36 @@ export class DeadLetterStore {
     if (events.length > 0) await insertDeadLetters(tx, tenantId, events);
   }
 
+  /** Newest first. Records are cut to `maxPayloadBytes`. */
+  async list(executor: SqlExecutor, tenantId: string, filter: DeadLetterFilter): Promise<DeadLetter[]> {
+    return (await listDeadLetters(executor, tenantId, filter)).map(toDeadLetter);
+  }
+
+  /** Without their records. Those of other tenants are absent. */
+  async find(executor: SqlExecutor, tenantId: string, ids: readonly number[]): Promise<DeadLetter[]> {
+    return (await findDeadLetters(executor, tenantId, ids)).map(toDeadLetter);
+  }
+
+  /** Holds them to the end of the transaction; the first lock in it. Whole records. */
+  async lock(tx: Tx, tenantId: string, ids: readonly number[]): Promise<DeadLetter[]> {
+    return (await lockDeadLetters(tx, tenantId, ids)).map(toDeadLetter);
+  }
+
+  /** What became of locked ones that were tried again. */
+  async resolve(
+    tx: Tx,
+    replayed: readonly { readonly deadLetterId: number; readonly token: number }[],
+    stillDead: readonly { readonly deadLetterId: number; readonly reason: string }[],
+  ): Promise<void> {
+    if (replayed.length > 0) await setReplayed(tx, replayed);
+    if (stillDead.length > 0) await setReasons(tx, stillDead);
+  }
+
+  /** Of locked ones. */
+  async discard(tx: Tx, ids: readonly number[]): Promise<void> {
+    if (ids.length > 0) await setDiscarded(tx, ids);
+  }
+
   /** By token. Events that never were dead are absent; replays of replays are followed to the last. */
   async fates(
     executor: SqlExecutor,
@@ -25,7 +86,7 @@ export class DeadLetterStore {
     tokens: readonly number[],
   ): Promise<Map<number, DeadEventFate>> {
     if (tokens.length === 0) return new Map();
-    return toFates(await readFates(executor, tenantId, rangesOf(tokens)));
+    return toFates(await readFates(executor, tenantId, joinRanges(tokens.map((token) => [token, token]))));
   }
 
   /** As `fates`, of the tokens from first to last. */
@@ -50,16 +111,18 @@ function toFates(rows: readonly FateRow[]): Map<number, DeadEventFate> {
   );
 }
 
-/** Tokens that follow one another, as most do, are looked up as one. */
-function rangesOf(tokens: readonly number[]): TokenRanges {
-  const first: number[] = [];
-  const last: number[] = [];
-  for (const token of [...new Set(tokens)].sort((a, b) => a - b)) {
-    if (last.at(-1) === token - 1) last[last.length - 1] = token;
-    else {
-      first.push(token);
-      last.push(token);
-    }
-  }
-  return { first, last };
+function toDeadLetter(row: DeadLetterRow): DeadLetter {
+  return {
+    deadLetterId: row.dead_letter_id,
+    tableId: row.table_id,
+    visibilityToken: row.token,
+    key: row.idempotency_key.toString('utf8'),
+    op: row.op,
+    record: row.payload.toString('utf8'),
+    recordBytes: row.payload_bytes,
+    reason: row.reason,
+    failedAt: row.failed_at,
+    state: row.resolution ?? 'dead',
+    replayedToken: row.replayed_token ?? undefined,
+  };
 }

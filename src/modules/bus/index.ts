@@ -1,9 +1,10 @@
 export { BusModule } from './bus.module.js';
 export { IDEMPOTENCY_KEY_REUSED } from './bus.errors.js';
 export type { DeadEvent } from './dead-event.js';
-export { DeadLetterStore, type DeadEventFate } from './dead-letter.store.js';
+export { DeadLetterStore, type DeadEventFate, type DeadLetter } from './dead-letter.store.js';
 export { LedgerUpkeep, type UpkeepReport } from './ledger-upkeep.js';
 export { LedgerUpkeepModule } from './ledger-upkeep.module.js';
+export { isEpochChange, ReplayAppender, type ReplayedEvent } from './replay-appender.js';
 export { endLeases } from './sql/end-leases.js';
 export {
   INGEST_BUS,

@@ -19,6 +19,11 @@ export interface IngestRecord {
   readonly eventTime: string | undefined;
   /** JSON text of the payload with the schema's defaults, on one line, ready for the body. */
   readonly payload: string;
+  /**
+   * Why the record is quarantined: it takes a key and a token as the others do and goes to the dead letters instead of
+   * the body, in the same transaction. Its `payload` is the record as it was sent.
+   */
+  readonly quarantinedFor?: string;
 }
 
 /** One client request: all of its records are kept or none is. */
@@ -40,7 +45,12 @@ export interface IngestRequest {
 export interface IngestAck {
   readonly acceptedCount: number;
   readonly duplicateCount: number;
-  /** Highest token of the request's records, the originals of its duplicates included. */
+  /** Absent where there are none. */
+  readonly quarantinedCount?: number;
+  /**
+   * Highest token of the request's records, the originals of its duplicates included. Of an original that was dead and
+   * replayed, its newest.
+   */
   readonly maxVisibilityToken: number;
 }
 

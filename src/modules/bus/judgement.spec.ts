@@ -94,6 +94,7 @@ describe('judge', () => {
       kind: 'kept',
       acceptedCount: 0,
       duplicateCount: 1,
+      quarantinedCount: 0,
       tokens: [{ token: 7 }],
     });
     expect(verdicts[1]).toEqual({ kind: 'refused', position: 1, key: 'b', final: true });

@@ -60,6 +60,7 @@ export type Verdict =
       readonly kind: 'kept';
       readonly acceptedCount: number;
       readonly duplicateCount: number;
+      readonly quarantinedCount: number;
       /** The request's highest token is the highest of these. */
       readonly tokens: readonly TokenSource[];
     };
@@ -152,7 +153,15 @@ export function judge(requests: readonly JudgedRequest[], ledger: ReadonlyMap<st
       }
     }
     const tokens: TokenSource[] = [...duplicates.values()];
-    if (fresh === 0) return { kind: 'kept', acceptedCount: 0, duplicateCount: duplicates.size, tokens };
+    if (fresh === 0) {
+      return {
+        kind: 'kept',
+        acceptedCount: 0,
+        duplicateCount: duplicates.size,
+        quarantinedCount: 0,
+        tokens,
+      };
+    }
 
     batches.set(request.tableId, batch);
     batch.parts.push({ request, base, duplicates });
@@ -160,10 +169,12 @@ export function judge(requests: readonly JudgedRequest[], ledger: ReadonlyMap<st
     let last = request.records.length - 1;
     while (duplicates.has(last)) last -= 1;
     tokens.push({ batch, ordinal: base + last });
+    const quarantinedCount = quarantinedOf(request, duplicates).length;
     return {
       kind: 'kept',
-      acceptedCount: request.records.length - duplicates.size,
+      acceptedCount: request.records.length - duplicates.size - quarantinedCount,
       duplicateCount: duplicates.size,
+      quarantinedCount,
       tokens,
     };
   });
@@ -184,17 +195,54 @@ export function forEachLine(
 ): void {
   for (const { request, base, duplicates } of batch.parts) {
     request.records.forEach((record, position) => {
-      if (duplicates.has(position)) return;
-      visit(base + position, record.key ?? coveredKey(request.requestKey ?? '', position), record);
+      if (duplicates.has(position) || record.quarantinedFor !== undefined) return;
+      visit(base + position, keyOf(request, record, position), record);
     });
   }
 }
 
+/** A record of the batch that goes to the dead letters. */
+export interface QuarantinedRecord {
+  readonly ordinal: number;
+  readonly key: string;
+  readonly record: IngestRecord;
+}
+
+export function quarantinedRecords(batch: PlannedBatch): QuarantinedRecord[] {
+  return batch.parts.flatMap(({ request, base, duplicates }) =>
+    quarantinedOf(request, duplicates).map(({ position, record }) => ({
+      ordinal: base + position,
+      key: keyOf(request, record, position),
+      record,
+    })),
+  );
+}
+
 /** Ordinals of the batch that have no line, ascending. */
 export function skippedOrdinals(batch: PlannedBatch): number[] {
-  const skipped = batch.parts.flatMap(({ base, duplicates }) => [...duplicates.keys()].map((p) => base + p));
+  const skipped = batch.parts.flatMap(({ request, base, duplicates }) =>
+    [...duplicates.keys(), ...quarantinedOf(request, duplicates).map(({ position }) => position)].map(
+      (position) => base + position,
+    ),
+  );
   return skipped.sort((a, b) => a - b);
 }
+
+/** The quarantined records of a request that are new. */
+function quarantinedOf(
+  request: IngestRequest,
+  duplicates: ReadonlyMap<number, unknown>,
+): { position: number; record: IngestRecord }[] {
+  const quarantined: { position: number; record: IngestRecord }[] = [];
+  request.records.forEach((record, position) => {
+    if (record.quarantinedFor !== undefined && !duplicates.has(position))
+      quarantined.push({ position, record });
+  });
+  return quarantined;
+}
+
+const keyOf = (request: IngestRequest, record: IngestRecord, position: number): string =>
+  record.key ?? coveredKey(request.requestKey ?? '', position);
 
 function sourceOf(original: NewLedgerRow | LedgerRow, offset: number): TokenSource {
   return 'token' in original

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { Inject, Injectable } from '@nestjs/common';
+import { METADATA_COLUMNS } from '../../kernel/index.js';
 import type { ClaimedBatch, DeadEvent } from '../bus/index.js';
 import {
   ConversionFault,
@@ -16,6 +17,9 @@ import { TableSchemas } from '../tables/index.js';
 import { bodyOf, readLines, type BodyLine } from './body-lines.js';
 import { spreadBodies, tableOf, type TableEvents } from './claim-files.js';
 import { deadEventOf } from './dead-event.js';
+
+/** Of `_visibility_token` in every file. */
+const TOKEN_FIELD_ID = METADATA_COLUMNS[0].id;
 
 /** An event among several is at fault, and which one is not known: the range must be split. */
 export class UnknownEventFault extends Error {
@@ -62,7 +66,7 @@ export class TableWriter {
     if (table.recordCount === 0) return { file: undefined, eventCount: 0, dead: [] };
     const job = await this.jobOf(work);
     try {
-      return written(await this.engine.writeParquet(job, signal));
+      return written(await this.engine.writeParquet(job, signal), table);
     } catch (error) {
       if (signal.aborted || !saysSomethingOfTheData(error)) throw error;
       const { rest, dead } = await this.sortOut(table);
@@ -73,7 +77,7 @@ export class TableWriter {
       }
       if (error instanceof ConversionFault) {
         if (table.recordCount > 1) throw new UnknownEventFault(error);
-        return this.dead(table, error.message);
+        return this.dead(table, reasonOf(error, job));
       }
       if (table.recordCount > 1 || work.attempt === 1 || !isDeath(error)) throw error;
       return this.tryLoneEvent(work, job, signal);
@@ -83,11 +87,11 @@ export class TableWriter {
   /** The engine died under the event in an earlier attempt too, maybe for a reason of its own. */
   private async tryLoneEvent(work: TableWork, job: WriteJob, signal: AbortSignal): Promise<WrittenTable> {
     try {
-      return written(await this.engine.writeParquet(job, signal));
+      return written(await this.engine.writeParquet(job, signal), work.table);
     } catch (error) {
       if (signal.aborted || !isDeath(error)) throw error;
       await this.engine.writeParquet(await controlOf(job, work.directory), signal);
-      return this.dead(work.table, `the engine does not survive it: ${error.message}`);
+      return this.dead(work.table, `the engine does not survive it: ${reasonOf(error, job)}`);
     }
   }
 
@@ -141,7 +145,23 @@ export class TableWriter {
   }
 }
 
-const written = (file: WrittenFile): WrittenTable => ({ file, eventCount: file.rowCount, dead: [] });
+/** Throws a `ConversionFault` where a line claims a token that is not its table's in this claim. */
+function written(file: WrittenFile, table: TableEvents): WrittenTable {
+  const { min = null, max = null } = file.columnStats[String(TOKEN_FIELD_ID)] ?? {};
+  // No bounds are the engine's fault and say nothing of the data.
+  if (min === null || max === null)
+    throw new EngineFailure('internal', 'the file has no bounds of its tokens');
+  if (Number(min) < table.minVisibilityToken || Number(max) > table.maxVisibilityToken)
+    throw new ConversionFault('the bodies hold tokens that are not of this claim');
+  return { file, eventCount: file.rowCount, dead: [] };
+}
+
+/** The first line of the engine's message, without the paths of its files: tenants read it. */
+function reasonOf(error: Error, job: WriteJob): string {
+  const [first = ''] = error.message.split('\n');
+  const paths = [...job.inputs.map(({ bodyFile }) => bodyFile), job.output];
+  return paths.reduce((text, path) => text.replaceAll(path, 'body'), first);
+}
 
 const isDeath = (error: unknown): error is EngineFailure =>
   error instanceof EngineFailure && (error.reason === 'died' || error.reason === 'memory');

@@ -124,6 +124,12 @@ export class IngestReplyDto {
   @ApiProperty({ description: 'Records that had been kept before.', example: 0 })
   duplicate_count!: number;
 
+  @ApiPropertyOptional({
+    description: 'Records that went to the dead letters, where `on_invalid` is quarantine.',
+    example: 0,
+  })
+  quarantined_count?: number;
+
   @ApiProperty({
     description: 'The `min_visibility_token` of a query that must see all of them.',
     example: 1042,
@@ -148,6 +154,7 @@ export function toIngestReplyDto({ waited, ...ack }: IngestOutcome): IngestReply
   return {
     accepted_count: ack.acceptedCount,
     duplicate_count: ack.duplicateCount,
+    ...(ack.quarantinedCount !== undefined && { quarantined_count: ack.quarantinedCount }),
     max_visibility_token: ack.maxVisibilityToken,
     status: visible !== undefined ? 'visible' : ack.duplicateCount > 0 ? 'partial_duplicate' : 'accepted',
     ...(visible !== undefined && { visible_snapshot_id: visible }),

@@ -33,6 +33,7 @@ const BODY = {
   additionalProperties: false,
   properties: {
     records: { type: 'array', minItems: 1, maxItems: MAX_RECORDS, items: RECORD },
+    on_invalid: { type: 'string', enum: ['refuse', 'quarantine'], default: 'refuse' },
     wait_for_visibility: { type: 'boolean', default: false },
     visibility_timeout_ms: { type: 'integer', minimum: 0 },
   },
@@ -55,7 +56,7 @@ export const DescribeIngest = (): MethodDecorator =>
       operationId: 'ingest',
       summary: 'Write events',
       description:
-        'All records are kept or none is. NDJSON has one record a line; the waiting options are query parameters then. Both may be compressed with gzip or zstd.',
+        'All records are kept or none is. With `on_invalid` quarantine, records that do not fit go to the dead letters instead of refusing the request; each needs a usable key. NDJSON has one record a line; the options are query parameters then. Both may be compressed with gzip or zstd.',
     }),
     ApiConsumes('application/json', 'application/x-ndjson'),
     ApiHeader({
@@ -63,6 +64,7 @@ export const DescribeIngest = (): MethodDecorator =>
       required: false,
       description: 'Covers the records without a key of their own. A repeat of the request is a duplicate.',
     }),
+    ApiQuery({ name: 'on_invalid', required: false, enum: ['refuse', 'quarantine'] }),
     ApiQuery({ name: 'wait_for_visibility', required: false, type: Boolean }),
     ApiQuery({ name: 'visibility_timeout_ms', required: false, type: Number }),
     ApiBody({ required: true, schema: BODY as never }),

@@ -5,9 +5,9 @@ import { INGEST_BUS, type IngestAck, type IngestBus, type IngestRequest } from '
 import { PendingLimit } from '../tenancy/index.js';
 import { VisibilityWaiter } from '../snapshots/index.js';
 import { TableRegistry, type IngestTable } from '../tables/index.js';
+import { readIngestOptions } from './ingest-options.js';
 import { prepareRecords } from './prepared-records.js';
 import { readBody } from './sent-body.js';
-import { readWaitOptions } from './wait-options.js';
 
 export interface IngestCall {
   readonly tenantId: string;
@@ -49,8 +49,10 @@ export class IngestService {
     const table =
       this.tables.cached(tenantId, tableName) ?? (await this.tables.forIngest(tenantId, tableName));
     const body = readBody(call.body);
-    const { wait, timeoutMs } = readWaitOptions(body.options, call.queryString, this.settings);
-    const ack = await this.bus.append(await this.request(call, table, body));
+    const options = readIngestOptions(body.options, call.queryString, this.settings);
+    const { wait, timeoutMs, quarantine } = options;
+    const kept = await this.bus.append(await this.request(call, table, quarantine, body));
+    const ack = quarantine ? { quarantinedCount: 0, ...kept } : kept;
     this.pendingLimit.acknowledged(tenantId, ack.maxVisibilityToken);
     if (!wait) return ack;
     const visible = await this.waiter.waitFor(tenantId, ack.maxVisibilityToken, timeoutMs, call.signal);
@@ -60,13 +62,15 @@ export class IngestService {
   private async request(
     call: IngestCall,
     table: IngestTable,
+    quarantine: boolean,
     body = readBody(call.body),
   ): Promise<IngestRequest> {
     const { tenantId, tableName, requestKey } = call;
-    const records = await prepareRecords(body, table.validator, requestKey);
+    const records = await prepareRecords(body, table.validator, requestKey, quarantine);
     const { tableId, windowClass, schemaVersion, catalogEpoch } = table;
     // The records were changed into their body's form, so the bytes are read again.
-    const revalidate = async () => this.request(call, await this.tables.refresh(tenantId, tableName));
+    const revalidate = async () =>
+      this.request(call, await this.tables.refresh(tenantId, tableName), quarantine);
     return { tenantId, tableId, windowClass, schemaVersion, catalogEpoch, requestKey, records, revalidate };
   }
 }

@@ -146,7 +146,6 @@ describe('prepareRecords', () => {
     ['{}', '$.records'],
     ['{"records":{}}', '$.records'],
     ['{"records":[]}', '$.records'],
-    ['{"records":[{}],"on_invalid":"quarantine"}', '$.on_invalid'],
     ['{"records":[{}],"more":1}', '$.more'],
     ['{"records":[{}],"__proto__":1}', '$.__proto__'],
     ['{"records":[1]}', '$.records[0]'],

@@ -7,7 +7,8 @@ import { IDEMPOTENCY_KEY_REQUIRED } from './ingest.errors.js';
 import { MAX_PAYLOAD_CHARS } from './ingest-limits.js';
 import { Violations } from './request-violations.js';
 import { faultRefusal, type SentBody } from './sent-body.js';
-import { readRecord } from './sent-record.js';
+import { faultReason, misfitReason } from './record-reasons.js';
+import { isIdempotencyKey, isObject, readRecord, type FieldFault } from './sent-record.js';
 
 /** Records between two pauses, so that a large request does not hold up all others. */
 const RECORDS_PER_TURN = 2_000;
@@ -15,14 +16,16 @@ const RECORDS_PER_TURN = 2_000;
 /**
  * Checks every record and puts it into the form of the bus. Changes the payloads in `body`, which is of no use
  * afterwards. Rejects with REQUEST_INVALID, IDEMPOTENCY_KEY_REQUIRED or SCHEMA_VIOLATION, in this order, naming the
- * first 100 reasons.
+ * first 100 reasons. With `quarantine` a record that is wrong but has a usable key is prepared for the dead letters, and
+ * only the others refuse the request.
  */
 export async function prepareRecords(
   body: SentBody,
   validator: PayloadValidator,
   requestKey: string | undefined,
+  quarantine = false,
 ): Promise<IngestRecord[]> {
-  const preparation = new Preparation(body, validator, requestKey !== undefined);
+  const preparation = new Preparation(body, validator, requestKey !== undefined, quarantine);
   for (let start = 0; start < body.records.length; start += RECORDS_PER_TURN) {
     if (start > 0) await nextTurn();
     preparation.add(start, Math.min(start + RECORDS_PER_TURN, body.records.length));
@@ -37,11 +40,14 @@ class Preparation {
   private readonly misfits = new Violations();
   private readonly canonical = new CanonicalWriter();
   private recordMembers = 0;
+  /** The records as they were sent, once one is needed. */
+  private pristine: readonly unknown[] | undefined;
 
   constructor(
     private readonly body: SentBody,
     private readonly validator: PayloadValidator,
     private readonly covered: boolean,
+    private readonly quarantine: boolean,
   ) {}
 
   add(start: number, end: number): void {
@@ -57,23 +63,47 @@ class Preparation {
   }
 
   private addRecord(index: number, sent: unknown): void {
-    const record = readRecord(sent, ({ path, ...fault }) => {
-      const place = this.body.placeOf(index);
-      this.malformed.add({ record: index, ...place, path: place.path + path, ...fault });
-    });
-    if (record === undefined) return;
+    const faults: FieldFault[] = [];
+    const record = readRecord(sent, (fault) => faults.push(fault));
+    if (record === undefined) return this.addMalformed(index, sent, faults);
     const { key, op, eventTime, payload } = record;
     this.recordMembers += Object.keys(sent as object).length;
     if (key === undefined && !this.covered) this.refuseKeyless(index);
     // Before the defaults, and before the validator puts the body's forms in.
     const hash = contentHash(op, eventTime, this.canonicalOf(index, payload));
-    if (!this.validator.normalise(payload)) return this.refuseMisfit(index, payload);
+    if (!this.validator.normalise(payload)) {
+      if (!this.quarantine) return this.refuseMisfit(index, payload);
+      const reason = misfitReason(this.validator, payload);
+      return this.setAside(index, { key, op, contentHash: hash, eventTime }, reason);
+    }
     const text = JSON.stringify(payload);
     if (text.length > MAX_PAYLOAD_CHARS) this.refuseSize(index);
     this.prepared.push({ key, op, contentHash: hash, eventTime, payload: text });
   }
 
-  private canonicalOf(index: number, payload: Record<string, unknown>): string {
+  private addMalformed(index: number, sent: unknown, faults: readonly FieldFault[]): void {
+    const { idempotency_key: key, op } = (isObject(sent) ? sent : {});
+    if (!this.quarantine || (key !== undefined && !isIdempotencyKey(key))) {
+      const place = this.body.placeOf(index);
+      for (const { path, ...fault } of faults)
+        this.malformed.add({ record: index, ...place, path: place.path + path, ...fault });
+      return;
+    }
+    if (key === undefined && !this.covered) this.refuseKeyless(index);
+    const hash = contentHash('malformed', undefined, this.canonicalOf(index, sent));
+    const named = op === 'upsert' || op === 'delete' ? op : 'insert';
+    const record = { key, op: named, contentHash: hash, eventTime: undefined } as const;
+    this.setAside(index, record, faultReason(faults));
+  }
+
+  private setAside(index: number, record: Omit<IngestRecord, 'payload'>, reason: string): void {
+    this.pristine ??= this.body.reread();
+    const payload = JSON.stringify(this.pristine[index]);
+    if (payload.length > MAX_PAYLOAD_CHARS) this.refuseSize(index);
+    this.prepared.push({ ...record, payload, quarantinedFor: reason });
+  }
+
+  private canonicalOf(index: number, payload: unknown): string {
     try {
       return this.canonical.write(payload);
     } catch (error) {

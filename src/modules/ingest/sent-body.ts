@@ -3,6 +3,7 @@ import { AppError, PAYLOAD_TOO_LARGE, REQUEST_INVALID } from '../../kernel/index
 import type { IngestBody } from '../../http/index.js';
 import { describeFound, memberPath } from '../tables/index.js';
 import { MAX_NESTING, MAX_RECORDS } from './ingest-limits.js';
+import { OPTION_NAMES } from './ingest-options.js';
 import { findJsonFault, type JsonFault } from './json-fault.js';
 import { JsonFaultError, parseLossless, refuseCost } from './lossless-json.js';
 import { refusal, Violations } from './request-violations.js';
@@ -14,13 +15,14 @@ export interface SentBody {
   readonly options: Readonly<Record<string, unknown>>;
   /** Members of all objects inside the records, as the text has them. More than the records hold: a key is twice. */
   readonly members: number;
+  /** The records once more, as they were sent, for one that was changed on the way to the body's form. */
+  reread(): readonly unknown[];
   /** Where a record stands: its JSON path, and its line for NDJSON. */
   placeOf(index: number): { readonly path: string; readonly line?: number };
   /** The exact search for a key that an object holds twice. */
   findDuplicate(): { readonly fault: JsonFault; readonly line?: number } | undefined;
 }
 
-const OPTION_NAMES = ['wait_for_visibility', 'visibility_timeout_ms'];
 const NEWLINE = 0x0a;
 /** The body's own object and its array stand around a record. */
 const ENVELOPE_NESTING = 2;
@@ -46,6 +48,7 @@ function readJson(bytes: Buffer): SentBody {
     records,
     options,
     members: members - 1 - Object.keys(options).length,
+    reread: () => readJson(bytes).records,
     placeOf: (index) => ({ path: `$.records[${index}]` }),
     findDuplicate: () => {
       const fault = findJsonFault(bytes.toString('utf8'), MAX_NESTING + ENVELOPE_NESTING);
@@ -80,6 +83,7 @@ function readNdjson(bytes: Buffer): SentBody {
     records,
     options: {},
     members,
+    reread: () => readNdjson(bytes).records,
     placeOf: (index) => ({ path: '$', line: lines[index]?.number ?? 0 }),
     findDuplicate: () => {
       for (const { number, start, end } of lines) {
@@ -120,8 +124,8 @@ export function faultRefusal(fault: JsonFault, line: number | undefined): AppErr
 function refuseUnknown(options: Record<string, unknown>): void {
   const violations = new Violations();
   for (const name of Object.keys(options)) {
-    if (OPTION_NAMES.includes(name)) continue;
-    const message = name === 'on_invalid' ? 'on_invalid is not supported yet' : 'there is no such field';
+    if ((OPTION_NAMES as readonly string[]).includes(name)) continue;
+    const message = 'there is no such field';
     violations.add({ path: `$${memberPath(name)}`, message, found: describeFound(options[name]) });
   }
   violations.refuse(REQUEST_INVALID);

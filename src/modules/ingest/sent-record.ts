@@ -56,7 +56,8 @@ export function isIdempotencyKey(value: unknown): value is string {
   return !value.includes('\0') && value.isWellFormed();
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+/** A JSON object: neither an array nor a number that keeps its digits. */
+export function isObject(value: unknown): value is Record<string, unknown> {
   return (
     typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber)
   );

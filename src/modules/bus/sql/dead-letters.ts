@@ -1,5 +1,7 @@
 import { query, sql, type SqlExecutor, type Tx } from '../../../database/index.js';
 import type { DeadEvent } from '../dead-event.js';
+import type { EventOp } from '../ingest-bus.js';
+import type { TokenRanges } from '../token-ranges.js';
 
 /** Inserts rows only, so it may come before any lock. Fails where a token is dead already. */
 export async function insertDeadLetters(
@@ -31,12 +33,6 @@ export interface FateRow {
   readonly replayed_token: number | null;
 }
 
-/** Pairs of first and last tokens. */
-export interface TokenRanges {
-  readonly first: readonly number[];
-  readonly last: readonly number[];
-}
-
 /** The last dead letter of each event that has any, replays of replays followed. Takes no locks. */
 export async function readFates(
   executor: SqlExecutor,
@@ -56,5 +52,110 @@ export async function readFates(
         )
         SELECT DISTINCT ON (origin) origin, dead_letter_id, resolution, reason, replayed_token
         FROM chain ORDER BY origin, token DESC`,
+  );
+}
+
+export interface DeadLetterRow {
+  readonly dead_letter_id: number;
+  readonly table_id: number;
+  readonly token: number;
+  readonly idempotency_key: Buffer;
+  readonly payload: Buffer;
+  readonly payload_bytes: number;
+  readonly op: EventOp;
+  readonly reason: string;
+  readonly failed_at: Date;
+  readonly resolution: 'replayed' | 'discarded' | null;
+  readonly replayed_token: number | null;
+}
+
+/** Columns of a dead letter, with so many bytes of its payload at most. */
+const columns = (maxBytes: number) => sql`dead_letter_id, table_id, token, idempotency_key,
+  substr(payload, 1, ${maxBytes}::integer) AS payload, octet_length(payload) AS payload_bytes, op, reason, failed_at,
+  resolution, replayed_token`;
+
+export interface DeadLetterFilter {
+  readonly tableIds?: readonly number[] | undefined;
+  readonly state?: 'dead' | 'replayed' | 'discarded' | undefined;
+  /** Below this id. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+  readonly maxPayloadBytes: number;
+}
+
+/** Newest first. Takes no locks. */
+export async function listDeadLetters(
+  executor: SqlExecutor,
+  tenantId: string,
+  filter: DeadLetterFilter,
+): Promise<DeadLetterRow[]> {
+  const { tableIds = null, state = null, before = null, limit, maxPayloadBytes } = filter;
+  return query<DeadLetterRow>(
+    executor,
+    sql`SELECT ${columns(maxPayloadBytes)} FROM dead_letter
+        WHERE tenant_id = ${tenantId}
+          AND (${before}::bigint IS NULL OR dead_letter_id < ${before}::bigint)
+          AND (${tableIds}::bigint[] IS NULL OR table_id = ANY (${tableIds}::bigint[]))
+          AND (${state}::text IS NULL OR coalesce(resolution, 'dead') = ${state}::text)
+        ORDER BY dead_letter_id DESC LIMIT ${limit}`,
+  );
+}
+
+/** By id, without their payloads. Takes no locks. */
+export async function findDeadLetters(
+  executor: SqlExecutor,
+  tenantId: string,
+  ids: readonly number[],
+): Promise<DeadLetterRow[]> {
+  return query<DeadLetterRow>(
+    executor,
+    sql`SELECT ${columns(0)} FROM dead_letter
+        WHERE tenant_id = ${tenantId} AND dead_letter_id = ANY (${ids}::bigint[]) ORDER BY dead_letter_id`,
+  );
+}
+
+/** Locks dead letters in the order of their ids: the first lock of a replay. */
+export async function lockDeadLetters(
+  tx: Tx,
+  tenantId: string,
+  ids: readonly number[],
+): Promise<DeadLetterRow[]> {
+  return query<DeadLetterRow>(
+    tx,
+    sql`SELECT ${columns(2 ** 31 - 1)} FROM dead_letter
+        WHERE tenant_id = ${tenantId} AND dead_letter_id = ANY (${ids}::bigint[])
+        ORDER BY dead_letter_id FOR UPDATE`,
+  );
+}
+
+/** Of locked dead letters. */
+export async function setReplayed(
+  tx: Tx,
+  replays: readonly { readonly deadLetterId: number; readonly token: number }[],
+): Promise<void> {
+  await tx.query(
+    `UPDATE dead_letter d SET resolution = 'replayed', replayed_token = r.token
+     FROM unnest($1::bigint[], $2::bigint[]) AS r (id, token) WHERE d.dead_letter_id = r.id`,
+    [replays.map(({ deadLetterId }) => deadLetterId), replays.map(({ token }) => token)],
+  );
+}
+
+/** Of locked dead letters. */
+export async function setReasons(
+  tx: Tx,
+  reasons: readonly { readonly deadLetterId: number; readonly reason: string }[],
+): Promise<void> {
+  await tx.query(
+    `UPDATE dead_letter d SET reason = r.reason
+     FROM unnest($1::bigint[], $2::text[]) AS r (id, reason) WHERE d.dead_letter_id = r.id`,
+    [reasons.map(({ deadLetterId }) => deadLetterId), reasons.map(({ reason }) => reason)],
+  );
+}
+
+/** Of locked dead letters. */
+export async function setDiscarded(tx: Tx, ids: readonly number[]): Promise<void> {
+  await tx.query(
+    `UPDATE dead_letter SET resolution = 'discarded' WHERE dead_letter_id = ANY ($1::bigint[])`,
+    [ids],
   );
 }

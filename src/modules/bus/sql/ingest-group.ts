@@ -1,6 +1,6 @@
-import { query, sql, type SqlExecutor } from '../../../database/index.js';
+import { identifier, query, sql, type SqlExecutor } from '../../../database/index.js';
 import type { WindowClass } from '../ingest-bus.js';
-import { skippedOrdinals, type GroupPlan, type NewLedgerRow } from '../judgement.js';
+import { quarantinedRecords, skippedOrdinals, type GroupPlan, type NewLedgerRow } from '../judgement.js';
 import { int4Array, uuidArray } from './binary-array.js';
 
 export interface GroupCall {
@@ -33,9 +33,22 @@ const recordCountOf = ({ unit, request }: NewLedgerRow): number =>
 export async function ingestGroup(executor: SqlExecutor, call: GroupCall): Promise<number> {
   const { rows, batches } = call.plan;
   const indexOf = new Map(batches.map((batch, index) => [batch, index + 1]));
+  const dead = batches.flatMap((batch, index) =>
+    quarantinedRecords(batch).map((quarantined) => ({ ...quarantined, batch: index + 1 })),
+  );
+  // The usual call does not pay for dead letters.
+  const name = identifier(dead.length === 0 ? 'ingest_group' : 'ingest_group_with_dead');
+  const deadLetters =
+    dead.length === 0
+      ? sql``
+      : sql`, ${dead.map(({ batch }) => batch)}::int[], ${dead.map(({ ordinal }) => ordinal)}::int[],
+              ${dead.map(({ key }) => Buffer.from(key))}::bytea[],
+              ${dead.map(({ record }) => Buffer.from(record.payload))}::bytea[],
+              ${dead.map(({ record }) => record.op)}::text[],
+              ${dead.map(({ record }) => record.quarantinedFor)}::text[]`;
   const [row] = await query<{ base_token: number }>(
     executor,
-    sql`SELECT base_token FROM ingest_group(
+    sql`SELECT base_token FROM ${name}(
       ${call.tenantId}, ${call.catalogEpoch}, ${call.windowClass},
       ${uuidArray(rows, (row) => row.unit.storedKey)}::uuid[], ${uuidArray(rows, (row) => row.unit.contentHash)}::uuid[],
       ${int4Array(rows, (row) => markOf(row, indexOf.get(row.batch) ?? 0))}::int[],
@@ -43,7 +56,7 @@ export async function ingestGroup(executor: SqlExecutor, call: GroupCall): Promi
       ${literal(call.batchIds)}::bigint[], ${literal(batches.map((b) => b.tableId))}::bigint[],
       ${literal(batches.map((b) => b.schemaVersion))}::int[], ${literal(batches.map((b) => b.records))}::int[],
       ${`{${batches.map((b) => `"${literal(skippedOrdinals(b))}"`).join(',')}}`}::text[],
-      ${literal(call.bodies.map((b) => b.length))}::int[], ${inOneBuffer(call.bodies)})`,
+      ${literal(call.bodies.map((b) => b.length))}::int[], ${inOneBuffer(call.bodies)} ${deadLetters})`,
   );
   if (row === undefined) throw new Error('the ingest function answered nothing');
   return row.base_token;

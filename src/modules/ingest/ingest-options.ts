@@ -3,7 +3,9 @@ import { describeFound, memberPath } from '../tables/index.js';
 import { Violations } from './request-violations.js';
 
 /** How a request wants to be answered. */
-export interface WaitOptions {
+export interface IngestOptions {
+  /** Records that do not fit go to the dead letters, and do not refuse the request. */
+  readonly quarantine: boolean;
   readonly wait: boolean;
   /** Cut at the maximum. */
   readonly timeoutMs: number;
@@ -14,21 +16,22 @@ export interface WaitLimits {
   readonly maxTimeoutMs: number;
 }
 
-const NAMES = ['wait_for_visibility', 'visibility_timeout_ms'] as const;
+/** In the body's object or in the query string. */
+export const OPTION_NAMES = ['on_invalid', 'wait_for_visibility', 'visibility_timeout_ms'] as const;
 const DIGITS = /^\d{1,15}$/;
 
 /**
  * Reads the options from the fields of a JSON body and from the query string; naming one in both is refused.
  * Throws REQUEST_INVALID, for unknown query parameters too.
  */
-export function readWaitOptions(
+export function readIngestOptions(
   body: Readonly<Record<string, unknown>>,
   queryString: Readonly<Record<string, unknown>>,
   limits: WaitLimits,
-): WaitOptions {
+): IngestOptions {
   const violations = new Violations();
   refuseUnknown(queryString, violations);
-  for (const name of NAMES) {
+  for (const name of OPTION_NAMES) {
     if (body[name] !== undefined && queryString[name] !== undefined) {
       violations.add({ path: `$.${name}`, message: 'is in the body and in the query string; send it once' });
     }
@@ -55,16 +58,29 @@ export function readWaitOptions(
       found: describeFound(timeoutMs),
     });
   }
+  const onInvalid = body.on_invalid === undefined ? queryString.on_invalid : body.on_invalid;
+  if (onInvalid !== undefined && onInvalid !== 'refuse' && onInvalid !== 'quarantine') {
+    const message = 'must be refuse or quarantine';
+    violations.add({
+      path: '$.on_invalid',
+      message,
+      expected: 'refuse or quarantine',
+      found: describeFound(onInvalid),
+    });
+  }
   violations.refuse(REQUEST_INVALID);
   const askedMs = typeof timeoutMs === 'number' ? timeoutMs : limits.timeoutMs;
-  return { wait: wait === true, timeoutMs: Math.min(askedMs, limits.maxTimeoutMs) };
+  return {
+    quarantine: onInvalid === 'quarantine',
+    wait: wait === true,
+    timeoutMs: Math.min(askedMs, limits.maxTimeoutMs),
+  };
 }
 
 function refuseUnknown(queryString: Readonly<Record<string, unknown>>, violations: Violations): void {
   for (const name of Object.keys(queryString)) {
-    if ((NAMES as readonly string[]).includes(name)) continue;
-    const message = name === 'on_invalid' ? 'is not supported yet' : 'is not a known query parameter';
-    violations.add({ path: `$${memberPath(name)}`, message });
+    if ((OPTION_NAMES as readonly string[]).includes(name)) continue;
+    violations.add({ path: `$${memberPath(name)}`, message: 'is not a known query parameter' });
   }
 }
 

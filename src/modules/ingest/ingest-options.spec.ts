@@ -1,22 +1,34 @@
+import { readIngestOptions } from './ingest-options.js';
 import { readRequestKey } from './request-key.js';
-import { readWaitOptions } from './wait-options.js';
 
 const LIMITS = { timeoutMs: 5_000, maxTimeoutMs: 60_000 };
 
-describe('readWaitOptions', () => {
+describe('readIngestOptions', () => {
   it('reads the body and the query string', () => {
-    expect(readWaitOptions({}, {}, LIMITS)).toEqual({ wait: false, timeoutMs: 5_000 });
-    expect(readWaitOptions({ wait_for_visibility: true, visibility_timeout_ms: 0 }, {}, LIMITS)).toEqual({
+    expect(readIngestOptions({}, {}, LIMITS)).toEqual({
+      quarantine: false,
+      wait: false,
+      timeoutMs: 5_000,
+    });
+    expect(
+      readIngestOptions({ wait_for_visibility: true, visibility_timeout_ms: 0 }, {}, LIMITS),
+    ).toMatchObject({
       wait: true,
       timeoutMs: 0,
     });
     expect(
-      readWaitOptions({}, { wait_for_visibility: 'true', visibility_timeout_ms: '250' }, LIMITS),
-    ).toEqual({ wait: true, timeoutMs: 250 });
+      readIngestOptions({}, { wait_for_visibility: 'true', visibility_timeout_ms: '250' }, LIMITS),
+    ).toMatchObject({ wait: true, timeoutMs: 250 });
+  });
+
+  it('reads what is to become of records that do not fit, from either', () => {
+    expect(readIngestOptions({ on_invalid: 'quarantine' }, {}, LIMITS).quarantine).toBe(true);
+    expect(readIngestOptions({}, { on_invalid: 'quarantine' }, LIMITS).quarantine).toBe(true);
+    expect(readIngestOptions({ on_invalid: 'refuse' }, {}, LIMITS).quarantine).toBe(false);
   });
 
   it('cuts long waits', () => {
-    expect(readWaitOptions({ visibility_timeout_ms: 1e15 }, {}, LIMITS).timeoutMs).toBe(60_000);
+    expect(readIngestOptions({ visibility_timeout_ms: 1e15 }, {}, LIMITS).timeoutMs).toBe(60_000);
   });
 
   it.each<[Record<string, unknown>, Record<string, unknown>]>([
@@ -28,11 +40,13 @@ describe('readWaitOptions', () => {
     [{}, { wait_for_visibility: ['true', 'true'] }],
     [{}, { visibility_timeout_ms: '-1' }],
     [{}, { visibility_timeout_ms: '1e3' }],
-    [{}, { on_invalid: 'quarantine' }],
+    [{}, { on_invalid: 'drop' }],
+    [{ on_invalid: null }, {}],
+    [{ on_invalid: 'quarantine' }, { on_invalid: 'quarantine' }],
     [{}, { other: '1' }],
     [{ wait_for_visibility: true }, { wait_for_visibility: 'true' }],
   ])('refuses %p with %p', (body, queryString) => {
-    expect(() => readWaitOptions(body, queryString, LIMITS)).toThrow();
+    expect(() => readIngestOptions(body, queryString, LIMITS)).toThrow();
   });
 });
 
