@@ -5,6 +5,7 @@ import { describeConcurrency } from './ingest-bus.concurrency.js';
 import { describeEpochs } from './ingest-bus.epochs.js';
 import { describeIngest } from './ingest-bus.ingest.js';
 import { describeModel } from './ingest-bus.model.js';
+import { describeSplits } from './ingest-bus.splits.js';
 
 export interface SuiteContext {
   readonly backend: () => BusBackend;
@@ -32,6 +33,7 @@ export function ingestBusSuite(name: string, open: () => Promise<BusBackend>): v
 
     describeIngest(context);
     describeClaims(context);
+    describeSplits(context);
     describeEpochs(context);
     describeConcurrency(context);
     describeModel(context);

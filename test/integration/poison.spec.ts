@@ -261,6 +261,48 @@ describe('a fault of the infrastructure', () => {
     expect(await deadLetters()).toEqual([]);
   });
 
+  it('is an incident where leases run out without a word, one for all of them', async () => {
+    await stage.appendRaw(TENANT, numbers, payload(1));
+    const silent = { maxRows: 10, maxBytes: 1000 };
+    for (let n = 0; n < 4; n++) await stage.bus.claim(TENANT, `dying-${n}`, silent, 0);
+    expect(await incidents('commit_failing')).toEqual([]);
+    await turn();
+    expect(await stage.ids(numbers)).toEqual(['1']);
+    expect(await incidents('commit_failing')).toMatchObject([
+      { details: { cause: 'the leases on it ran out' } },
+    ]);
+  });
+
+  it('is an incident where a tenant cannot be claimed, one for all tries of a process', async () => {
+    await stage.appendRaw(TENANT, numbers, payload(1));
+    await stage.appendRaw(TENANT, numbers, payload(2));
+    await stage.dataSource.query(`DELETE FROM ingest_batch WHERE first_token = 1`);
+    const coordinator = stage.coordinator();
+    await until('an incident', 30_000, async () => {
+      await coordinator.runOnce(never);
+      return (await incidents('commit_failing')).length > 0;
+    });
+    await until('another try', 30_000, async () => coordinator.runOnce(never));
+    expect(await incidents('commit_failing')).toMatchObject([
+      { details: { cause: expect.stringContaining('the bus has a hole') as string } },
+    ]);
+  });
+
+  it('kills no event that the engine fails on once, or on which nothing gets through', async () => {
+    const last = await stage.appendRaw(TENANT, numbers, payload(1));
+    let tries = 0;
+    const once = engineWith(() => {
+      tries += 1;
+      if (tries === 1) throw new ConversionFault('once');
+    });
+    await publishUpTo(last, { engine: once });
+    expect(tries).toBe(2);
+    await stage.appendRaw(TENANT, numbers, payload(2));
+    await tryManyTimes({ engine: engineWith(() => fails(new ConversionFault('always'))) });
+    expect(await stage.watermark(TENANT)).toBe(last);
+    expect(await deadLetters()).toEqual([]);
+  });
+
   it('takes no attempt of an event away that is at fault itself', async () => {
     const last = await stage.appendRaw(TENANT, numbers, payload(1), NOT_A_NUMBER, payload(3));
     await tryManyTimes({ store: storeAway() });

@@ -30,6 +30,7 @@ export interface RecordSketch {
   readonly eventTime?: string;
   /** Told apart from the content, so that a test sees which of several equal records was kept. */
   readonly payload?: unknown;
+  readonly quarantinedFor?: string;
 }
 
 export function record(sketch: RecordSketch): IngestRecord {
@@ -39,6 +40,7 @@ export function record(sketch: RecordSketch): IngestRecord {
     contentHash: hashOf(sketch.content ?? 0),
     eventTime: sketch.eventTime,
     payload: JSON.stringify(sketch.payload ?? {}),
+    ...(sketch.quarantinedFor !== undefined && { quarantinedFor: sketch.quarantinedFor }),
   };
 }
 
@@ -90,20 +92,29 @@ interface BodyLine {
   readonly p: unknown;
 }
 
-/** The events of a batch, with what every batch must keep checked. */
+/** The events that a claim holds of a batch, with what every batch must keep checked. */
 export function eventsOf(batch: ClaimedBatch): ReadEvent[] {
   const text = zstdDecompressSync(batch.body).toString();
   const lines = text
     .split('\n')
     .slice(0, -1)
     .map((line) => JSON.parse(line) as BodyLine);
-  if (!text.endsWith('\n')) throw new Error(`batch ${batch.batchId} ends inside a line`);
-  if (lines.length !== batch.recordCount) {
+  if (text !== '' && !text.endsWith('\n')) throw new Error(`batch ${batch.batchId} ends inside a line`);
+  const skipped = new Set(batch.skippedOrdinals);
+  const ordinals = Array.from({ length: batch.lastToken - batch.firstToken + 1 }, (_, ordinal) => ordinal);
+  const withLine = ordinals.filter((ordinal) => !skipped.has(ordinal));
+  if (lines.map((line) => line.o).join() !== withLine.join()) {
+    throw new Error(`batch ${batch.batchId} has other lines than its ordinals say`);
+  }
+  const held = lines.filter(
+    ({ o }) => batch.firstToken + o >= batch.fromToken && batch.firstToken + o <= batch.toToken,
+  );
+  if (held.length !== batch.recordCount) {
     throw new Error(
-      `batch ${batch.batchId} has ${lines.length} lines and counts ${batch.recordCount} records`,
+      `batch ${batch.batchId} has ${held.length} lines and counts ${batch.recordCount} records`,
     );
   }
-  return lines.map((line) => {
+  return held.map((line) => {
     if (line.b !== batch.batchId) throw new Error(`a line of batch ${line.b} lies in batch ${batch.batchId}`);
     return {
       token: batch.firstToken + line.o,
@@ -123,9 +134,11 @@ export function eventsOf(batch: ClaimedBatch): ReadEvent[] {
 export function eventsOfClaim(claim: Claim): ReadEvent[] {
   let last = claim.baseToken;
   for (const batch of claim.batches) {
-    if (batch.firstToken !== last + 1) throw new Error(`a claim jumps from ${last} to ${batch.firstToken}`);
-    if (batch.lastToken < batch.firstToken) throw new Error(`batch ${batch.batchId} has no tokens`);
-    last = batch.lastToken;
+    if (batch.fromToken !== last + 1) throw new Error(`a claim jumps from ${last} to ${batch.fromToken}`);
+    if (batch.toToken < batch.fromToken) throw new Error(`batch ${batch.batchId} has no tokens`);
+    if (batch.fromToken < batch.firstToken || batch.toToken > batch.lastToken)
+      throw new Error(`a claim holds more than all of batch ${batch.batchId}`);
+    last = batch.toToken;
   }
   if (last !== claim.lastToken)
     throw new Error(`a claim says it ends at ${claim.lastToken} and ends at ${last}`);

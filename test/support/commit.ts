@@ -14,6 +14,7 @@ import { PostgresIngestBus } from '../../src/modules/bus/ingest-bus.postgres.js'
 import { ClaimCommitter } from '../../src/modules/commit/claim-committer.js';
 import { CommitMetrics } from '../../src/modules/commit/commit-metrics.js';
 import { Coordinator } from '../../src/modules/commit/coordinator.js';
+import { FailureIncidents } from '../../src/modules/commit/failure-incidents.js';
 import { TableWriter } from '../../src/modules/commit/table-writer.js';
 import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
 import type { WriteEngine } from '../../src/modules/engine/write-engine.js';
@@ -180,7 +181,7 @@ export async function openCommitStage(): Promise<CommitStage> {
         parts.bus ?? bus,
         committer,
         notifications,
-        transactions,
+        new FailureIncidents(transactions, logger),
         new CommitMetrics(new Registry()),
         systemClock,
         logger,

@@ -28,7 +28,14 @@ import {
   type ClaimRow,
 } from './sql/claim.js';
 import { findLedgerRows, type FoundLedgerRow } from './sql/find-ledger-rows.js';
-import { extendLease, fenceLease, giveLeaseBack, requeueExpired, settleLease } from './sql/lease.js';
+import {
+  extendLease,
+  fenceLease,
+  giveLeaseBack,
+  LEASE_EXPIRED,
+  requeueExpired,
+  settleLease,
+} from './sql/lease.js';
 import { createNextLeaves, raiseGeneration } from './sql/rotate.js';
 import { storedKey, type KeyKind } from './stored-key.js';
 
@@ -119,6 +126,7 @@ export class PostgresIngestBus implements IngestBus {
       tenantId,
       consumer,
       attempt: row.attempt,
+      afterLostLease: row.last_error === LEASE_EXPIRED,
       baseToken: row.base_token,
       lastToken: row.last_token,
       batches: [],

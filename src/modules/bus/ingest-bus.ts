@@ -102,7 +102,10 @@ export interface Claim {
   readonly claimId: number;
   readonly tenantId: string;
   readonly consumer: string;
+  /** From 1; grows while the claim is not published, whoever tries. */
   readonly attempt: number;
+  /** The attempt before this one ended without a word: its lease ran out. */
+  readonly afterLostLease: boolean;
   readonly baseToken: number;
   readonly lastToken: number;
   /** In token order, one after the other. The first and the last may be parts. */
@@ -123,13 +126,21 @@ export interface Backlog {
 /**
  * The durable log between the API and the coordinator.
  *
- * Atomic: an `append` keeps the whole request or nothing. When it resolves the events are durable.
- * Ordered: tokens of a tenant grow in commit order; a claim returns whole batches in token order, without gaps
- * in what was acknowledged.
+ * Atomic: an `append` keeps the whole request or nothing, its quarantined records included. When it resolves the events
+ * are durable.
+ * Ordered: tokens of a tenant grow in commit order, over all its tables. A claim begins at the tenant's published token,
+ * wherever that lies: a batch that was published in part is delivered from there on, and what lies at or below is
+ * dropped by the bus and never delivered again. The range has no gaps in what was acknowledged.
  * Idempotent: a key is accepted once in its window; `ack`, `nack` and `requeueExpired` may be repeated.
+ * Leased: a tenant has one live claim at most, whichever process asks. Attempts of a claim only grow, and its split
+ * goes with the base, so both outlive the consumer.
  * Fenced: `extendLease`, `ack` and `nack` match claim id and attempt; a lost lease answers false and changes nothing.
- * Not promised: exactly-once delivery. What is delivered again at or below the published token is dropped by the
- * publisher's compare-and-swap.
+ * Not promised: exactly-once delivery. A range may be delivered again until it is published, also to a consumer that
+ * is still at work on it; the publisher's compare-and-swap lets one of them through. Nor fairness among tenants, nor
+ * that a claim reaches the clock.
+ *
+ * A bus that is not in the catalog's database keeps the position at the published token by `ack`, which may come late
+ * or never, and trims by the token what it delivers again. It answers true in `fence`.
  */
 export interface IngestBus {
   /** Rejects with IDEMPOTENCY_KEY_REUSED or with what `revalidate` rejected with. */

@@ -9,6 +9,7 @@ import { TablesModule } from '../tables/index.js';
 import { ClaimCommitter } from './claim-committer.js';
 import { CommitMetrics } from './commit-metrics.js';
 import { Coordinator } from './coordinator.js';
+import { FailureIncidents } from './failure-incidents.js';
 import { TableWriter } from './table-writer.js';
 
 /** Looks that stay away for longer than this many leases, or slots that are taken up for as long, are stuck. */
@@ -17,7 +18,7 @@ const STUCK_AFTER_LEASES = 2;
 /** The coordinator role: the commit loop. */
 @Module({
   imports: [BusModule, EngineModule.forWriting(), SnapshotsModule, StorageModule, TablesModule],
-  providers: [ClaimCommitter, CommitMetrics, Coordinator, TableWriter],
+  providers: [ClaimCommitter, CommitMetrics, Coordinator, FailureIncidents, TableWriter],
 })
 export class CommitWorkerModule implements OnModuleInit {
   constructor(

@@ -8,13 +8,14 @@ import {
 } from '@nestjs/common';
 import { BackgroundLoop, CLOCK, LOGGER, type Clock, type Logger } from '../../kernel/index.js';
 import { settingsOf, type Settings } from '../../config/index.js';
-import { Notifications, raiseIncident, Transactions } from '../../database/index.js';
+import { Notifications } from '../../database/index.js';
 import { INGEST_BUS, type Backlog, type Claim, type IngestBus } from '../bus/index.js';
 import { EngineFailure } from '../engine/index.js';
 import { PublicationRefused } from '../snapshots/index.js';
 import { dueInMs, type TenantPace } from './cadence.js';
 import { ClaimCommitter } from './claim-committer.js';
 import { CommitMetrics } from './commit-metrics.js';
+import { FailureIncidents } from './failure-incidents.js';
 import { withLease } from './lease-keeper.js';
 import { Schedule } from './schedule.js';
 import { UnknownEventFault } from './table-writer.js';
@@ -24,12 +25,12 @@ const LOOK_EVERY_MS = 200;
 const MAX_BACKOFF_MS = 10_000;
 const MAX_NACK_DELAY_MS = 30_000;
 const MAX_CAUSE_CHARS = 500;
-/** A failure that goes on for so many attempts is an incident. */
-const INCIDENT_FROM_ATTEMPT = 3;
 
 /** A tenant that could not be claimed: nothing in the bus holds it back, so this process does. */
 interface Setback {
   readonly failures: number;
+  /** Of the first of them. */
+  readonly since: number;
   readonly until: number;
 }
 
@@ -51,7 +52,7 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
     @Inject(INGEST_BUS) private readonly bus: IngestBus,
     @Inject(ClaimCommitter) private readonly committer: ClaimCommitter,
     @Inject(Notifications) private readonly notifications: Notifications,
-    @Inject(Transactions) private readonly transactions: Transactions,
+    @Inject(FailureIncidents) private readonly incidents: FailureIncidents,
     @Inject(CommitMetrics) private readonly metrics: CommitMetrics,
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -153,6 +154,7 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
     const startedAt = this.clock.now();
     const claim = await this.claim(tenantId);
     if (claim === undefined) return;
+    if (claim.afterLostLease) await this.incidents.ofClaim(claim, 'the leases on it ran out');
     const { bus, clock, logger } = this;
     try {
       const keeper = { bus, clock, logger, leaseMs: this.settings.leaseMs };
@@ -179,11 +181,16 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
       this.setbacks.delete(tenantId);
       return claim;
     } catch (error) {
-      const failures = (this.setbacks.get(tenantId)?.failures ?? 0) + 1;
+      const { failures: before, since } = this.setbacks.get(tenantId) ?? {
+        failures: 0,
+        since: this.clock.now(),
+      };
+      const failures = before + 1;
       const pauseMs = backoffMs(failures);
-      this.setbacks.set(tenantId, { failures, until: this.clock.now() + pauseMs });
+      this.setbacks.set(tenantId, { failures, since, until: this.clock.now() + pauseMs });
       this.logger.error({ err: error, tenantId, failures, pauseMs }, 'a tenant could not be claimed');
       this.metrics.failed();
+      await this.incidents.ofTenant(tenantId, failures, since, causeOf(error), this.consumer);
       return undefined;
     }
   }
@@ -206,29 +213,14 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
       // Splitting has no pause: each part either is published or halves what the fault can be in.
       const delayMs = signal.aborted || error instanceof UnknownEventFault ? 0 : backoffMs(attempt);
       await this.bus.nack(claim, delayMs, cause, signal.aborted ? undefined : splitOf(claim, error));
-      if (!signal.aborted && !(error instanceof UnknownEventFault)) await this.noteFailure(claim, cause);
+      if (!signal.aborted && !(error instanceof UnknownEventFault))
+        await this.incidents.ofClaim(claim, cause);
     } catch (nackError) {
       this.logger.warn(
         { err: nackError, tenantId, claimId },
         'a claim could not be given back; its lease will end',
       );
     }
-  }
-
-  /** One incident for a range that fails again and again, whatever process tries it. */
-  private async noteFailure({ tenantId, claimId, attempt, baseToken }: Claim, cause: string): Promise<void> {
-    if (attempt < INCIDENT_FROM_ATTEMPT) return;
-    await this.transactions.pooled((pool) =>
-      raiseIncident(pool, {
-        tenantId,
-        type: 'commit_failing',
-        severity: 'critical',
-        summary: 'what was accepted cannot be published; it is tried again until it can',
-        details: { claim_id: claimId, base_token: baseToken, attempt, cause },
-        actor: this.consumer,
-        episode: `claim-${claimId}`,
-      }),
-    );
   }
 }
 

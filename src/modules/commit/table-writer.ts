@@ -48,8 +48,8 @@ export interface WrittenTable {
 
 /**
  * Writes what a claim holds of one table, and tells events that can never be written from work that was lost. Only the
- * first are dead: an event whose line is not what ingest wrote, the only event of a file that cannot be converted, or
- * the only one under which the engine dies, twice, while another event gets through.
+ * first are dead: an event whose line is not what ingest wrote, or the only event of a file that cannot be converted, or
+ * under which the engine dies, twice, while another event gets through.
  */
 @Injectable()
 export class TableWriter {
@@ -75,23 +75,24 @@ export class TableWriter {
         const others = await this.write({ ...work, table: rest }, signal);
         return { ...others, dead: [...dead, ...others.dead] };
       }
-      if (error instanceof ConversionFault) {
-        if (table.recordCount > 1) throw new UnknownEventFault(error);
-        return this.dead(table, reasonOf(error, job));
-      }
-      if (table.recordCount > 1 || work.attempt === 1 || !isDeath(error)) throw error;
-      return this.tryLoneEvent(work, job, signal);
+      if (table.recordCount > 1)
+        throw error instanceof ConversionFault ? new UnknownEventFault(error) : error;
+      // A child may have died for a reason of its own: the event is suspected from the second attempt on.
+      if (error instanceof ConversionFault || (isDeath(error) && work.attempt > 1))
+        return this.tryLoneEvent(work, job, signal);
+      throw error;
     }
   }
 
-  /** The engine died under the event in an earlier attempt too, maybe for a reason of its own. */
+  /** Once more, so that only what fails each time counts; and an event of nulls must get through. */
   private async tryLoneEvent(work: TableWork, job: WriteJob, signal: AbortSignal): Promise<WrittenTable> {
     try {
       return written(await this.engine.writeParquet(job, signal), work.table);
     } catch (error) {
-      if (signal.aborted || !isDeath(error)) throw error;
+      if (signal.aborted || !(error instanceof ConversionFault || isDeath(error))) throw error;
       await this.engine.writeParquet(await controlOf(job, work.directory), signal);
-      return this.dead(work.table, `the engine does not survive it: ${reasonOf(error, job)}`);
+      const what = isDeath(error) ? 'the engine does not survive it: ' : '';
+      return this.dead(work.table, what + reasonOf(error, job));
     }
   }
 

@@ -1,10 +1,12 @@
 import { query, sql, type Tx } from '../../../database/index.js';
+import { LEASE_EXPIRED } from './lease.js';
 
 export interface ClaimRow {
   readonly claim_id: number;
   readonly base_token: number;
   readonly last_token: number;
   readonly attempt: number;
+  readonly last_error: string | null;
 }
 
 /** What a claim holds of a batch. */
@@ -98,11 +100,12 @@ export async function takeLease(
           SET consumer = excluded.consumer, base_token = excluded.base_token, last_token = excluded.last_token,
               lease_until = excluded.lease_until, claimed_at = clock_timestamp(), state = 'live',
               next_attempt_at = NULL, attempt = c.attempt + 1,
+              last_error = CASE WHEN c.state = 'live' THEN ${LEASE_EXPIRED} ELSE c.last_error END,
               split_rows = CASE WHEN c.base_token = excluded.base_token THEN c.split_rows
                                 ELSE excluded.split_rows END
           WHERE (c.state = 'live' AND c.lease_until < clock_timestamp())
              OR (c.state = 'waiting' AND c.next_attempt_at <= clock_timestamp())
-        RETURNING claim_id, base_token, last_token, attempt`,
+        RETURNING claim_id, base_token, last_token, attempt, last_error`,
   );
   return row;
 }

@@ -5,6 +5,9 @@ export interface LeaseId {
   readonly attempt: number;
 }
 
+/** What a claim's `last_error` says of an attempt that ended without a word. */
+export const LEASE_EXPIRED = 'lease expired';
+
 /** Each of these locks the one claim row, and changes nothing where claim id and attempt are not the live ones. */
 
 export async function extendLease(executor: SqlExecutor, lease: LeaseId, leaseMs: number): Promise<boolean> {
@@ -58,7 +61,7 @@ export async function giveLeaseBack(
 export async function requeueExpired(executor: SqlExecutor): Promise<number> {
   const rows = await query(
     executor,
-    sql`UPDATE ingest_claim_batch SET state = 'waiting', next_attempt_at = clock_timestamp(), last_error = 'lease expired'
+    sql`UPDATE ingest_claim_batch SET state = 'waiting', next_attempt_at = clock_timestamp(), last_error = ${LEASE_EXPIRED}
         WHERE claim_id IN (SELECT claim_id FROM ingest_claim_batch
                            WHERE state = 'live' AND lease_until < clock_timestamp() FOR UPDATE SKIP LOCKED)
         RETURNING claim_id`,
