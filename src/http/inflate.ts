@@ -1,6 +1,6 @@
 import type { Transform } from 'node:stream';
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
-import { AppError } from '../kernel/index.js';
+import { AppError, joinBuffers } from '../kernel/index.js';
 import type { RequestHold } from './admissions.js';
 import { bodyInvalid, bodyTooLarge } from './body.errors.js';
 
@@ -54,5 +54,5 @@ export async function inflate(
         ? rest.subarray(inflater.bytesWritten)
         : rest.subarray(rest.length);
   } while (rest.length > 0);
-  return Buffer.concat(chunks, inflatedBytes);
+  return joinBuffers(chunks, inflatedBytes);
 }

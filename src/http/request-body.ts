@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { RequestTimeoutException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { freeBuffer, joinBuffers } from '../kernel/index.js';
 import type { Admissions, RequestHold } from './admissions.js';
 import { BodyPace } from './body-pace.js';
 import { bodyInvalid, bodyTooLarge, mediaTypeUnsupported } from './body.errors.js';
@@ -128,6 +129,7 @@ async function readBytes(request: FastifyRequest, reply: FastifyReply, reading: 
   if (expectsContinue(request.raw)) reply.raw.writeContinue();
   const sent = await receive(request.raw, reading);
   const bytes = encoding === undefined ? sent : await inflate(sent, encoding, limits.maxInflatedBytes, hold);
+  if (bytes !== sent) freeBuffer(sent);
   if (!isUtf8(bytes)) throw bodyInvalid('The body is not valid UTF-8.');
   return withoutByteOrderMark(bytes);
 }
@@ -154,8 +156,7 @@ function receive(raw: IncomingMessage, { limits, hold, pace }: Reading): Promise
       pace.forget(reception);
       raw.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
       if (error !== undefined) reject(error);
-      else if (chunks.length === 1) resolve(chunks[0] as Buffer);
-      else resolve(Buffer.concat(chunks, reception.receivedBytes));
+      else resolve(joinBuffers(chunks, reception.receivedBytes));
     };
     const onData = (chunk: Buffer) => {
       reception.receivedBytes += chunk.length;

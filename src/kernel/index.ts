@@ -42,6 +42,7 @@ export {
 export { KernelModule } from './kernel.module.js';
 export { createLogger, LOGGER, type Logger } from './logger.js';
 export { METRICS, type MetricsRegistry } from './metrics.js';
+export { freeBuffer, joinBuffers } from './own-memory.js';
 export { isProcessAlive } from './process-liveness.js';
 export {
   READINESS_SCOPES,

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { freeBuffer } from '../../kernel/index.js';
 import { settingsOf, type Settings } from '../../config/index.js';
 import type { IngestBody } from '../../http/index.js';
 import { INGEST_BUS, type IngestAck, type IngestBus, type IngestRequest } from '../bus/index.js';
@@ -51,12 +52,21 @@ export class IngestService {
     const body = readBody(call.body);
     const options = readIngestOptions(body.options, call.queryString, this.settings);
     const { wait, timeoutMs, quarantine } = options;
-    const kept = await this.bus.append(await this.request(call, table, quarantine, body));
+    const kept = await this.append(await this.request(call, table, quarantine, body), call.body);
     const ack = quarantine ? { quarantinedCount: 0, ...kept } : kept;
     this.pendingLimit.acknowledged(tenantId, ack.maxVisibilityToken);
     if (!wait) return ack;
     const visible = await this.waiter.waitFor(tenantId, ack.maxVisibilityToken, timeoutMs, call.signal);
     return { ...ack, waited: { timeoutMs, snapshotId: visible?.snapshotId } };
+  }
+
+  /** The bytes of the request are kept for as long as it may have to be read again. */
+  private async append(request: IngestRequest, body: IngestBody): ReturnType<IngestBus['append']> {
+    try {
+      return await this.bus.append(request);
+    } finally {
+      freeBuffer(body.bytes);
+    }
   }
 
   private async request(
