@@ -176,7 +176,7 @@ export class PostgresIngestBus implements IngestBus {
           if (row === undefined) return undefined;
           // From here on nobody else can publish for this tenant. Somebody may have, since the range was read.
           if ((await readRange(tx, tenantId))?.base !== range.base) throw new HeadMoved();
-          await writeClaimItems(tx, row.claim_id, parts);
+          await writeClaimItems(tx, row, parts);
           return { row, parts };
         });
       } catch (error) {

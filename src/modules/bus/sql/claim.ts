@@ -111,8 +111,12 @@ export async function takeLease(
 }
 
 /** What the claim holds by table, in place of what an earlier attempt held. */
-export async function writeClaimItems(tx: Tx, claimId: number, parts: readonly BatchPart[]): Promise<void> {
-  await tx.query(`DELETE FROM ingest_claim_item WHERE claim_id = $1`, [claimId]);
+export async function writeClaimItems(
+  tx: Tx,
+  { claim_id: claimId, attempt }: ClaimRow,
+  parts: readonly BatchPart[],
+): Promise<void> {
+  if (attempt > 1) await tx.query(`DELETE FROM ingest_claim_item WHERE claim_id = $1`, [claimId]);
   await tx.query(
     `INSERT INTO ingest_claim_item (claim_id, table_id, events, bytes)
      SELECT $1, table_id, sum(events), sum(bytes)

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { WriteBatch, WriteJob, WrittenFile } from '../write-engine.js';
+import type { WriteJob, WrittenFile } from '../write-engine.js';
 import { openInstance } from './instance.js';
 import { type ChildSetup, FaultError } from './protocol.js';
 import { type ChildWork, serve } from './serve.js';
-import { BATCHES_TABLE, copyStatement, MAX_OBJECT_BYTES, USUAL_OBJECT_BYTES } from './write-sql.js';
+import { copyStatement, MAX_OBJECT_BYTES, USUAL_OBJECT_BYTES } from './write-sql.js';
 import { columnStatsOf, type RawStats } from './write-stats.js';
+
+const PIECE_BYTES = 256 * 1024;
 
 /** Writes Parquet. Its instance is kept from job to job: what it runs is built here and never a tenant's. */
 async function open(setup: ChildSetup): Promise<ChildWork> {
@@ -23,7 +24,6 @@ async function open(setup: ChildSetup): Promise<ChildWork> {
 }
 
 async function write(connection: DuckDBConnection, job: WriteJob): Promise<WrittenFile> {
-  await loadBatches(connection, job.batches);
   const result = await copy(connection, job);
   const rowCount = result.rowCount;
   if (job.expectedRows !== undefined && job.expectedRows !== rowCount) {
@@ -36,12 +36,10 @@ async function write(connection: DuckDBConnection, job: WriteJob): Promise<Writt
   }
   const hash = createHash('sha256');
   let sizeBytes = 0;
-  await pipeline(createReadStream(job.output, { highWaterMark: 1 << 20 }), async (chunks) => {
-    for await (const chunk of chunks as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      sizeBytes += chunk.length;
-    }
-  });
+  for (const chunk of piecesOf(job.output)) {
+    hash.update(chunk);
+    sizeBytes += chunk.length;
+  }
   return {
     path: job.output,
     rowCount,
@@ -53,15 +51,16 @@ async function write(connection: DuckDBConnection, job: WriteJob): Promise<Writt
   };
 }
 
-async function loadBatches(connection: DuckDBConnection, batches: readonly WriteBatch[]): Promise<void> {
-  await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${BATCHES_TABLE} (b BIGINT NOT NULL, first_token BIGINT NOT NULL, ingested_at TIMESTAMPTZ NOT NULL)`,
-  );
-  await connection.run(
-    `INSERT INTO ${BATCHES_TABLE} SELECT CAST(j->>'batchId' AS BIGINT), CAST(j->>'firstToken' AS BIGINT), ` +
-      `CAST(j->>'ingestedAt' AS TIMESTAMPTZ) FROM (SELECT unnest(CAST($1 AS JSON[])) AS j)`,
-    [JSON.stringify(batches)],
-  );
+/** Read in line: this process has nothing else to do, and a usual file is one piece. */
+function* piecesOf(path: string): Generator<Buffer> {
+  const file = openSync(path, 'r');
+  try {
+    const piece = Buffer.allocUnsafe(PIECE_BYTES);
+    for (let length = readSync(file, piece); length > 0; length = readSync(file, piece))
+      yield piece.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
 }
 
 async function copy(

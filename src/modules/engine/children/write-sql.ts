@@ -1,9 +1,8 @@
 import { type Column, METADATA_COLUMNS } from '../../../kernel/columns.js';
-import type { WriteInput, WriteJob } from '../write-engine.js';
+import type { WriteBatch, WriteInput, WriteJob } from '../write-engine.js';
 import { duckdbType, quoteName, quoteText } from './column-sql.js';
 
-/** Temporary table of the job's batches: `b`, `first_token`, `ingested_at`. */
-export const BATCHES_TABLE = 'tidemark_batches';
+const BATCHES = 'tidemark_batches';
 
 /** Longest line that is tried first. Reading reserves twice this much memory. */
 export const USUAL_OBJECT_BYTES = 16 * 1024 * 1024;
@@ -24,9 +23,16 @@ export function copyStatement(job: WriteJob, maxObjectBytes: number): string {
   const order = [...sortBy, '_visibility_token'].map(quoteName).join(', ');
   const fieldIds = all.map((column) => `${quoteName(column.name)}: ${fieldId(column)}`).join(', ');
   return (
-    `COPY (${sources.join(' UNION ALL ')} ORDER BY ${order}) TO ${quoteText(job.output)} ` +
+    `COPY (WITH ${BATCHES} (b, first_token, ingested_at) AS MATERIALIZED (VALUES ${job.batches.map(rowOf).join(', ')}) ` +
+    `${sources.join(' UNION ALL ')} ORDER BY ${order}) TO ${quoteText(job.output)} ` +
     `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, FIELD_IDS {${fieldIds}}, RETURN_STATS true)`
   );
+}
+
+function rowOf({ batchId, firstToken, ingestedAt }: WriteBatch): string {
+  if (!Number.isSafeInteger(batchId) || !Number.isSafeInteger(firstToken))
+    throw new Error('a batch needs whole numbers');
+  return `(${batchId}::BIGINT, ${firstToken}::BIGINT, ${quoteText(ingestedAt)}::TIMESTAMPTZ)`;
 }
 
 function selectOf(input: WriteInput, columns: readonly Column[], maxObjectBytes: number): string {
@@ -46,7 +52,7 @@ function selectOf(input: WriteInput, columns: readonly Column[], maxObjectBytes:
     `t.ingested_at AS _ingested_at, d.k AS _idempotency_key${values.map((value) => `, ${value}`).join('')} ` +
     `FROM read_json(${quoteText(input.bodyFile)}, format = 'newline_delimited', compression = 'zstd', ` +
     `maximum_object_size = ${maxObjectBytes}, columns = {${read.join(', ')}}) d ` +
-    `LEFT JOIN ${BATCHES_TABLE} t ON d.b = t.b`
+    `LEFT JOIN ${BATCHES} t ON d.b = t.b`
   );
 }
 

@@ -18,6 +18,7 @@ export async function readTableStates(tx: Tx, tableIds: readonly number[]): Prom
 
 /** Ends pending files of dropped tables. Locks data files by id. */
 export async function discardPendingFiles(tx: Tx, fileIds: readonly number[]): Promise<void> {
+  if (fileIds.length === 0) return;
   await query(
     tx,
     sql`UPDATE data_file SET state = 'removed'
