@@ -11,16 +11,20 @@ import { eventually } from './servers.js';
 import type { Stack } from './stack.js';
 import { toSeenRow, type Tenant, type World } from './world.js';
 
-/** How long after the last fault everything may take to be answered and visible. */
-export const HEAL_MS = 60_000;
 const PARALLEL_FILES = 4;
 const RECEIPTS_PER_TENANT = 25;
 
 /** After everything has healed: what there is in the end, by every way to look at it. */
-export async function auditWorld(world: World, catalog: Catalog, random: Random): Promise<void> {
+export async function auditWorld(
+  world: World,
+  catalog: Catalog,
+  random: Random,
+  what: { readonly healMs: number; readonly receipts: boolean },
+): Promise<void> {
+  const { healMs } = what;
   for (const tenant of world.tenants) {
-    const clock = await untilPublished(world, catalog, tenant);
-    const answer = await finalRows(world.stack, tenant, clock);
+    const clock = await untilPublished(world, catalog, tenant, healMs);
+    const answer = await finalRows(world.stack, tenant, clock, healMs);
     if (answer === undefined) {
       world.record({
         e: 'stuck',
@@ -36,17 +40,22 @@ export async function auditWorld(world: World, catalog: Catalog, random: Random)
       clock,
       rows: answer.rows.map(toSeenRow),
     });
-    await auditReceipts(world, tenant, random);
+    if (what.receipts) await auditReceipts(world, tenant, random, healMs);
     world.record({ e: 'chain', tenant: tenant.id, snapshots: await catalog.chain(tenant.id) });
     await auditFiles(world, tenant, await catalog.files(tenant.id));
   }
 }
 
 /** The clock, once the watermark has reached it. */
-async function untilPublished(world: World, catalog: Catalog, tenant: Tenant): Promise<number> {
+async function untilPublished(
+  world: World,
+  catalog: Catalog,
+  tenant: Tenant,
+  healMs: number,
+): Promise<number> {
   let clock = 0;
   let published = 0;
-  const done = await eventually(HEAL_MS, async () => {
+  const done = await eventually(healMs, async () => {
     const [progress] = await catalog.progress([tenant.id]);
     if (progress === undefined) return false;
     ({ clock, published } = progress);
@@ -65,12 +74,13 @@ export async function finalRows(
   stack: Stack,
   tenant: Pick<Tenant, 'key' | 'tables'>,
   token: number,
+  healMs: number,
   snapshot?: number,
 ): Promise<QueryReply | undefined> {
   let answer: QueryReply | undefined;
   let turn = 0;
   await eventually(
-    HEAL_MS,
+    healMs,
     async () => {
       const apis = stack.withRole('api');
       const api = apis[turn++ % apis.length];
@@ -88,10 +98,10 @@ export async function finalRows(
   return answer;
 }
 
-async function auditReceipts(world: World, tenant: Tenant, random: Random): Promise<void> {
+async function auditReceipts(world: World, tenant: Tenant, random: Random, healMs: number): Promise<void> {
   const sample = random.shuffled(tenant.acknowledged.filter(({ repeats }) => repeats === undefined));
   for (const request of sample.slice(0, RECEIPTS_PER_TENANT)) {
-    const receipt = await receiptOf(world.stack, tenant, request);
+    const receipt = await receiptOf(world.stack, tenant, request, healMs);
     if (receipt === undefined)
       world.record({ e: 'stuck', what: `no receipt of request ${request.r} could be had` });
     else world.record({ e: 'receipt', r: request.r, ...receipt });
@@ -104,10 +114,15 @@ interface Receipt {
   readonly last: number | undefined;
 }
 
-async function receiptOf(stack: Stack, tenant: Tenant, request: RequestEntry): Promise<Receipt | undefined> {
+async function receiptOf(
+  stack: Stack,
+  tenant: Tenant,
+  request: RequestEntry,
+  healMs: number,
+): Promise<Receipt | undefined> {
   const { r, table, count, keys } = request;
   let receipt: Receipt | undefined;
-  await eventually(HEAL_MS, async () => {
+  await eventually(healMs, async () => {
     for (const api of stack.withRole('api')) {
       if (keys === 'request') {
         type Body = { state: string; first_visibility_token?: number; last_visibility_token?: number };

@@ -64,16 +64,21 @@ export class Catalog {
   async files(tenant: string): Promise<FileRow[]> {
     return (
       await this.query<{ path: string; state: string; size: string; sha256: string }>(
-        `SELECT path, state, file_size_bytes AS size, encode(sha256, 'hex') AS sha256 FROM data_file WHERE tenant_id = $1`,
+        `SELECT path, file_size_bytes AS size, encode(sha256, 'hex') AS sha256,
+                -- Swept before it was ever live.
+                CASE WHEN state = 'removed' AND NOT EXISTS (SELECT FROM file_span s WHERE s.file_id = f.file_id)
+                     THEN 'swept' ELSE state END AS state
+         FROM data_file f WHERE tenant_id = $1`,
         [tenant],
       )
     ).map((row) => ({ ...row, size: Number(row.size) }));
   }
 
-  /** The tenant's open claim. */
-  async claim(tenant: string): Promise<{ consumer: string; attempt: number; state: string } | undefined> {
-    const [row] = await this.query<{ consumer: string; attempt: number; state: string }>(
-      `SELECT consumer, attempt, state FROM ingest_claim_batch WHERE tenant_id = $1 AND state <> 'acked'`,
+  /** The tenant's open claim. `isFree`: anyone may take it now. */
+  async claim(tenant: string): Promise<{ state: string; attempt: number; isFree: boolean } | undefined> {
+    const [row] = await this.query<{ state: string; attempt: number; isFree: boolean }>(
+      `SELECT state, attempt, coalesce(next_attempt_at <= clock_timestamp(), lease_until < clock_timestamp()) AS "isFree"
+       FROM ingest_claim_batch WHERE tenant_id = $1 AND state <> 'acked'`,
       [tenant],
     );
     return row;

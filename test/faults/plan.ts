@@ -39,6 +39,10 @@ export interface RoundPlan {
   readonly tenants: number;
   readonly tables: number;
   readonly seconds: number;
+  /** How long after the last fault everything may take to be answered and visible. */
+  readonly healSeconds: number;
+  /** False where keys may be forgotten by the time that receipts are asked for. */
+  readonly receipts?: boolean;
   readonly writers: readonly WriterPlan[];
   readonly readers: readonly ReaderPlan[];
   /** Failpoints of the next lives of each service. */
@@ -74,10 +78,11 @@ const COORDINATOR_KILLS = [
   'store.put',
   'store.put.done',
 ] as const;
+const MAINTENANCE_KILLS = ['ledger.rotated', 'ledger.leaf_dropped'] as const;
 const API_KILLS = ['ingest.committed', 'store.get', 'store.get.done'] as const;
 
 /** Every point at which a run kills, as its table lists them. */
-export const KILL_POINTS: readonly string[] = [...API_KILLS, ...COORDINATOR_KILLS];
+export const KILL_POINTS: readonly string[] = [...API_KILLS, ...COORDINATOR_KILLS, ...MAINTENANCE_KILLS];
 
 /** Faults without a kill, beside it in the same life. `@` is followed by the passes that go by before. */
 const COORDINATOR_FAULTS = [
@@ -135,6 +140,7 @@ export class Planner {
   private readonly random: Random;
   private readonly coordinatorKills: Deck<string>;
   private readonly apiKills: Deck<string>;
+  private readonly maintenanceKills: Deck<string>;
   private readonly coordinatorFaults: Deck<string>;
   private readonly apiFaults: Deck<string>;
   private readonly steps: Deck<StepKind>;
@@ -144,6 +150,7 @@ export class Planner {
     this.random = new Random(seed);
     this.coordinatorKills = new Deck(COORDINATOR_KILLS, this.random.fork());
     this.apiKills = new Deck(API_KILLS, this.random.fork());
+    this.maintenanceKills = new Deck(MAINTENANCE_KILLS, this.random.fork());
     this.coordinatorFaults = new Deck(COORDINATOR_FAULTS, this.random.fork());
     this.apiFaults = new Deck(API_FAULTS, this.random.fork());
     this.steps = new Deck(STEP_KINDS, this.random.fork());
@@ -156,6 +163,10 @@ export class Planner {
     for (const service of COORDINATORS)
       lives[service] = this.livesOf(this.coordinatorKills, this.coordinatorFaults, 4, 30);
     for (const service of APIS) lives[service] = this.livesOf(this.apiKills, this.apiFaults, 10, 120);
+    lives['maintenance-1'] = Array.from(
+      { length: LIVES_PER_ROUND },
+      () => `${this.maintenanceKills.next()}=kill@${random.between(0, 2)}`,
+    );
     // As many as could ever be begun; the round ends by its time.
     const steps = Array.from({ length: Math.ceil(seconds / 2) }, () => this.step());
     return {
@@ -164,6 +175,7 @@ export class Planner {
       tenants: 3,
       tables: 2,
       seconds,
+      healSeconds: 60,
       writers: Array.from({ length: 6 }, () => WRITER),
       readers: Array.from({ length: 3 }, () => READER),
       lives,

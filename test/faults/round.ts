@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { auditWorld, HEAL_MS } from './audit.js';
+import { auditWorld } from './audit.js';
 import { Catalog } from './catalog.js';
 import { History, readHistory, type Entry } from './history.js';
 import { check, type Verdict } from './model/checker.js';
@@ -43,7 +43,7 @@ export async function runRound(
   try {
     const names = { round: plan.name, tenants: plan.tenants, tables: plan.tables };
     const world = await World.create(stack, names, counters, history);
-    for (const service of stack.services) service.lives = [...(plan.lives[service.name] ?? [])];
+    await arm(stack, plan);
     const ended = new AbortController();
     const clients = [
       ...plan.writers.map((writer) => runWriter(world, writer, random.fork())),
@@ -59,9 +59,10 @@ export async function runRound(
     await nemesis;
     await beside;
     await stack.heal();
-    world.giveUpAt = performance.now() + HEAL_MS;
+    world.giveUpAt = performance.now() + plan.healSeconds * 1000;
     await Promise.all(clients);
-    await auditWorld(world, catalog, random);
+    const healMs = plan.healSeconds * 1000;
+    await auditWorld(world, catalog, random, { healMs, receipts: plan.receipts !== false });
     ended.abort();
     await sampling;
     const verdict = check(readHistory(history.path));
@@ -70,6 +71,15 @@ export async function runRound(
     stack.ends.listen = () => undefined;
     history.close();
     await catalog.close();
+  }
+}
+
+/** Begins the planned lives. */
+async function arm(stack: Stack, plan: RoundPlan): Promise<void> {
+  for (const service of stack.services) {
+    const lives = plan.lives[service.name] ?? [];
+    service.lives = [...lives];
+    if (lives.length > 0) await service.kill('to begin its planned lives');
   }
 }
 

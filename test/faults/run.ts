@@ -1,9 +1,13 @@
-import { mkdirSync, mkdtempSync, chmodSync, rmSync } from 'node:fs';
+import { mkdtempSync, chmodSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readHistory } from './history.js';
+import { control, hunt } from './hunt.js';
 import { HELP, parseOptions, type Options } from './options.js';
 import { Planner } from './plan.js';
+import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.js';
+import { Random } from './random.js';
+import { measureRecovery, type Recovery } from './recovery.js';
 import { printTable, roundRows, Tally } from './report.js';
 import { runRound } from './round.js';
 import { startServers, type Servers } from './servers.js';
@@ -13,6 +17,7 @@ import { Counters } from './world.js';
 const DIST = resolve(import.meta.dirname, '../..', process.env.TIDEMARK_TEST_DIST ?? 'dist');
 const ROUND_SECONDS = 60;
 const SHOWN_VIOLATIONS = 20;
+const SHORT_BUGS = 2;
 
 const say = (line: string): void => console.log(line);
 
@@ -61,21 +66,87 @@ const roundsOf = ({ minutes }: Options): number => Math.max(1, Math.round((minut
 async function runAll(servers: Servers, options: Options, folder: string, score: Score): Promise<void> {
   const tally = new Tally();
   if (!options.onlyBugs) {
-    mkdirSync(join(folder, 'good'));
-    const stack = await Stack.start(servers, {
-      name: 'good',
-      dist: DIST,
-      folder: join(folder, 'good'),
-      services: USUAL_SERVICES,
-    });
+    const good = { name: 'good', dist: DIST, folder: join(folder, 'good'), services: USUAL_SERVICES };
+    const stack = await Stack.start(servers, good);
     try {
       await runRounds(stack, options, tally, score);
     } finally {
       await stack.close();
     }
   }
+  const recovery = options.onlyBugs ? undefined : await measureRecovery(servers, DIST, folder);
+  const bugs = bugsOf(options);
+  const caught = await huntAll(servers, bugs, options, folder, score);
   say('');
-  printTable(say, [['seed', String(options.seed)], ...roundRows(tally)]);
+  printTable(say, [
+    ['seed', String(options.seed)],
+    ...(options.onlyBugs ? [] : roundRows(tally)),
+    ...(recovery === undefined ? [] : recoveryRows(recovery, score)),
+    ['planted bugs caught', `${caught} of ${bugs.length}`],
+  ]);
+}
+
+function bugsOf({ bugs, long, seed }: Options): PlantedBug[] {
+  if (bugs?.includes('all') === true || (bugs === undefined && long)) return [...PLANTED_BUGS];
+  if (bugs === undefined) return new Random(seed).shuffled(PLANTED_BUGS).slice(0, SHORT_BUGS);
+  return bugs.map((name) => {
+    const bug = PLANTED_BUGS.find((known) => known.name === name);
+    if (bug === undefined)
+      throw new Error(`there is no planted bug ${name}: ${PLANTED_BUGS.map((each) => each.name).join(', ')}`);
+    return bug;
+  });
+}
+
+/** Each bug, and in a long run its scenario on the good build too. Answers how many were caught. */
+async function huntAll(
+  servers: Servers,
+  bugs: readonly PlantedBug[],
+  options: Options,
+  folder: string,
+  score: Score,
+): Promise<number> {
+  let caught = 0;
+  for (const bug of bugs) {
+    const place = { dist: DIST, folder, seed: options.seed };
+    const result = await hunt(servers, bug, place);
+    if (result.caught !== undefined) caught += 1;
+    count(score, result.caught !== undefined);
+    const outcome =
+      result.caught === undefined
+        ? `NOT CAUGHT in ${result.attempts} attempts`
+        : `caught as ${result.caught.kind} in attempt ${result.attempts}: ${result.caught.text}`;
+    say(`planted bug ${bug.name}: ${outcome}, ${result.seconds} s`);
+    if (!options.long) continue;
+    const wrong = await control(servers, bug, place);
+    count(score, wrong === undefined);
+    if (wrong !== undefined) say(`  its scenario on the good build: ${wrong.kind}: ${wrong.text}`);
+  }
+  return caught;
+}
+
+function count(score: Score, passed: boolean): void {
+  if (passed) score.passed += 1;
+  else score.failed += 1;
+}
+
+function recoveryRows(recovery: Recovery, score: Score): [string, string][] {
+  const { movedAfterMs, boundMs, slackMs, stops, claimsGivenBack } = recovery;
+  const slowest = Math.max(...movedAfterMs);
+  count(score, slowest <= boundMs + slackMs);
+  count(score, claimsGivenBack === stops);
+  const verdict =
+    slowest <= boundMs
+      ? 'kept'
+      : slowest <= boundMs + slackMs
+        ? `kept with ${slackMs} ms of slack`
+        : 'FAILED';
+  return [
+    [
+      'watermark moves after a kill of the only coordinator',
+      `${movedAfterMs.map(Math.round).join(', ')} ms; at most ${boundMs} ms: ${verdict}`,
+    ],
+    ['graceful stops that gave their claim back at once', `${claimsGivenBack} of ${stops}`],
+  ];
 }
 
 async function runRounds(stack: Stack, options: Options, tally: Tally, score: Score): Promise<void> {
@@ -88,8 +159,7 @@ async function runRounds(stack: Stack, options: Options, tally: Tally, score: Sc
     const { verdict, historyFile } = await runRound(stack, plan, counters);
     tally.addRound(verdict, readHistory(historyFile));
     const { violations, acknowledgedEvents, answeredReads } = verdict;
-    if (violations.length === 0) score.passed += 1;
-    else score.failed += 1;
+    count(score, violations.length === 0);
     const seconds = Math.round((performance.now() - startedAt) / 1000);
     say(
       `round ${i} of ${rounds}: ${acknowledgedEvents} events acknowledged, ${answeredReads} reads, ` +

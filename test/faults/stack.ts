@@ -15,6 +15,8 @@ export interface StackOptions {
   readonly folder: string;
   readonly services: readonly { readonly name: string; readonly roles: string }[];
   readonly env?: Readonly<Record<string, string>>;
+  /** How long a process that has stopped itself is left so; past its lease when absent. */
+  readonly stoppedForMs?: number | undefined;
 }
 
 export const USUAL_SERVICES = [
@@ -70,6 +72,9 @@ export class Stack {
       TIDEMARK_QUERY_THREADS: '1',
       TIDEMARK_QUERY_MAX_ROWS: '100000',
       TIDEMARK_SHUTDOWN_GRACE_MS: '10000',
+      // Ledger windows of four minutes, and generations of bodies of nine seconds.
+      TIDEMARK_WINDOW_DIVISOR: '400',
+      TIDEMARK_PURGE_CRON: '*/2 * * * * *',
       ...options.env,
     };
     const ends: Ends = { listen: () => undefined };
@@ -85,7 +90,7 @@ export class Stack {
           databaseUrl,
           s3Endpoint: servers.s3.endpoint,
           env,
-          stoppedForMs: LEASE_MS + 1_500,
+          stoppedForMs: options.stoppedForMs ?? LEASE_MS + 1_500,
           onEnd: (end) => ends.listen(end),
         }),
       );
