@@ -177,6 +177,29 @@ describe('a turn of the coordinator', () => {
   });
 });
 
+describe('a coordinator that runs', () => {
+  it('gives its claims back at once when the process is stopped, so that another goes on', async () => {
+    await stage.append(TENANT, orders, 'a');
+    const atWork = Promise.withResolvers<void>();
+    const hanging: WriteEngine = {
+      writeParquet: (_job, signal) =>
+        new Promise((_resolve, reject) => {
+          signal?.addEventListener('abort', () => reject(signal.reason as Error));
+          atWork.resolve();
+        }),
+    };
+    const coordinator = stage.coordinator({ engine: hanging });
+    coordinator.onApplicationBootstrap();
+    await atWork.promise;
+    expect(await stage.openClaim(TENANT)).toMatchObject({ state: 'live' });
+    await coordinator.beforeApplicationShutdown();
+    expect(await stage.openClaim(TENANT)).toMatchObject({ state: 'waiting', attempt: 1 });
+    // No lease and no pause to wait for.
+    await turn();
+    expect(await stage.ids(orders)).toEqual(['a']);
+  });
+});
+
 describe('dropped tables', () => {
   const summary = async () => {
     const [row] = await stage.dataSource.query<{ summary: object }[]>(

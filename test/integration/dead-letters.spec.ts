@@ -1,3 +1,4 @@
+import { TableRegistry } from '../../src/modules/tables/index.js';
 import { startIngestApp, violationPaths, type Answer, type IngestApp } from '../support/ingest-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
@@ -252,6 +253,31 @@ describe('replay', () => {
       [stage.id],
     );
     expect(events).toEqual([{ count: 2 }]);
+  });
+
+  it('is checked again where the catalog changes while it goes on', async () => {
+    const stage = await openStage();
+    await stage.quarantine([record('a', 'x')]);
+    const ids = idsOf(await stage.letters());
+    const registry = app.nest.get(TableRegistry, { strict: false });
+    const refresh = registry.refresh.bind(registry);
+    const before = await refresh(stage.id, 'orders');
+    await stage.setType('id', 'string');
+    const after = await refresh(stage.id, 'orders');
+    let reads = 0;
+    // The first read is of an older epoch, which only the clock can tell.
+    registry.refresh = () => {
+      reads += 1;
+      return Promise.resolve(reads === 1 ? { ...after, catalogEpoch: before.catalogEpoch } : after);
+    };
+    try {
+      expect((await stage.ops('replay', ...ids)).body).toMatchObject({
+        results: [{ state: 'replayed', visibility_token: 2 }],
+      });
+    } finally {
+      registry.refresh = refresh;
+    }
+    expect(reads).toBe(2);
   });
 
   it('leaves an event dead that still does not fit, with the new reason', async () => {

@@ -214,6 +214,44 @@ describe('an event that can never be written', () => {
   });
 });
 
+describe('two coordinators that find the same dead event', () => {
+  it('let one of them publish it', async () => {
+    await stage.appendRaw(TENANT, numbers, payload(1));
+    const last = await stage.appendRaw(TENANT, numbers, '{"id": not JSON}');
+    let overtaken = false;
+    const slow: WriteEngine = {
+      writeParquet: async (job, signal) => {
+        const write = () => stage.engine.writeParquet(job, signal);
+        // Found out what is dead, and writes the rest: now the lease is lost, and another is quicker.
+        if (job.expectedRows === 2 || overtaken) return write();
+        overtaken = true;
+        await stage.dataSource.query(
+          `UPDATE ingest_claim_batch SET lease_until = clock_timestamp() - interval '1 s'`,
+        );
+        await turn();
+        expect(await stage.watermark(TENANT)).toBe(last);
+        return write();
+      },
+    };
+    await turn({ engine: slow });
+    expect(overtaken).toBe(true);
+    expect(await stage.ids(numbers)).toEqual(['1']);
+    expect(await deadLetters()).toHaveLength(1);
+    expect(await incidents('dead_letters')).toHaveLength(1);
+    expect(await stage.openClaim(TENANT)).toBeUndefined();
+  });
+
+  it('wait for each other on the way to the head, and do not lock each other out', async () => {
+    const dead = [payload(1), '{"id": not JSON}', payload(3), '{', payload(5)];
+    const last = await stage.appendRaw(TENANT, numbers, ...dead);
+    // Nobody holds a lease for longer than a statement.
+    await Promise.all([1, 2, 3].map(() => turn({ leaseMs: 1 })));
+    await publishUpTo(last);
+    expect(await stage.ids(numbers)).toEqual(['1', '3', '5']);
+    expect((await deadLetters()).map(({ token }) => token)).toEqual([2, 4]);
+  });
+});
+
 describe('a fault of the infrastructure', () => {
   const TRIES = 8;
   /** More turns than a split down to one event, and the tries of that event, would take. */

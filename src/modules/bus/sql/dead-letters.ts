@@ -3,7 +3,10 @@ import type { DeadEvent } from '../dead-event.js';
 import type { EventOp } from '../ingest-bus.js';
 import type { TokenRanges } from '../token-ranges.js';
 
-/** Inserts rows only, so it may come before any lock. Fails where a token is dead already. */
+/**
+ * In the order of the tokens. A token that is dead already is left alone: another publication of the range came first,
+ * for whose end this waits, and the head will say so.
+ */
 export async function insertDeadLetters(
   tx: Tx,
   tenantId: string,
@@ -11,7 +14,10 @@ export async function insertDeadLetters(
 ): Promise<void> {
   await tx.query(
     `INSERT INTO dead_letter (tenant_id, table_id, token, idempotency_key, payload, op, reason)
-     SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::text[], $7::text[])`,
+     SELECT $1, d.* FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::text[], $7::text[])
+       AS d (table_id, token, key, payload, op, reason)
+     ORDER BY d.token
+     ON CONFLICT (tenant_id, token) DO NOTHING`,
     [
       tenantId,
       events.map((event) => event.tableId),
