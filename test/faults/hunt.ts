@@ -10,6 +10,13 @@ import { Counters } from './world.js';
 
 const ATTEMPTS = 3;
 
+export interface Place {
+  /** Of the good build. */
+  readonly dist: string;
+  readonly folder: string;
+  readonly seed: number;
+}
+
 export interface HuntResult {
   /** What gave the bug away; undefined where nothing did. */
   readonly caught: Violation | undefined;
@@ -18,11 +25,7 @@ export interface HuntResult {
 }
 
 /** Plays the bug's scenario on a build with the bug, a few times at most, until the checker finds it. */
-export async function hunt(
-  servers: Servers,
-  bug: PlantedBug,
-  place: { readonly dist: string; readonly folder: string; readonly seed: number },
-): Promise<HuntResult> {
+export async function hunt(servers: Servers, bug: PlantedBug, place: Place): Promise<HuntResult> {
   const startedAt = performance.now();
   const folder = join(place.folder, bug.name);
   const dist = plantBug(bug, place.dist, folder);
@@ -41,7 +44,7 @@ export async function hunt(
 export async function control(
   servers: Servers,
   bug: PlantedBug,
-  place: { readonly dist: string; readonly folder: string; readonly seed: number },
+  place: Place,
 ): Promise<Violation | undefined> {
   const folder = join(place.folder, `${bug.name}-control`);
   const { caught } = await play(
@@ -59,7 +62,7 @@ async function play(
   servers: Servers,
   name: string,
   scenarioName: PlantedBug['scenario'],
-  place: { readonly dist: string; readonly folder: string; readonly seed: number },
+  place: Place,
   attempts: number,
   look: (violations: readonly Violation[]) => Violation | undefined,
 ): Promise<{ caught: Violation | undefined; attempts: number }> {

@@ -29,7 +29,7 @@ export interface Options {
 }
 
 const SHORT_MINUTES = 2;
-const LONG_MINUTES = 42;
+const LONG_MINUTES = 40;
 
 /** Throws with a message for the user. */
 export function parseOptions(args: readonly string[]): Options {

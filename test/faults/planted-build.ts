@@ -4,13 +4,19 @@ import type { Edit, PlantedBug } from './planted-bugs.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** A copy of the build with the bug in it, in a new folder. Answers its `dist`. Throws where an anchor is not there once. */
-export function plantBug(bug: PlantedBug, dist: string, folder: string): string {
+/** A copy of the build that runs by itself, in a new folder. Answers its `dist`. */
+export function copyBuild(dist: string, folder: string): string {
   const copy = join(folder, 'dist');
   mkdirSync(folder, { recursive: true });
   cpSync(dist, copy, { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
+  return copy;
+}
+
+/** A copy of the build with the bug in it. Throws where an anchor is not there once. */
+export function plantBug(bug: PlantedBug, dist: string, folder: string): string {
+  const copy = copyBuild(dist, folder);
   for (const edit of bug.edits) {
     const path = join(copy, edit.file);
     writeFileSync(path, applyEdit(readFileSync(path, 'utf8'), edit, bug.name));

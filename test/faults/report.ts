@@ -35,6 +35,11 @@ export class Tally {
     return this.violations.filter((violation) => violation.kind === kind).length;
   }
 
+  /** Points at which nothing was killed. */
+  get unreached(): string[] {
+    return [...this.kills].filter(([, count]) => count === 0).map(([what]) => what);
+  }
+
   get killed(): number {
     return [...this.kills.values()].reduce((sum, count) => sum + count, 0);
   }

@@ -2,9 +2,11 @@ import { mkdtempSync, chmodSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readHistory } from './history.js';
-import { control, hunt } from './hunt.js';
+import { Archive } from './archive.js';
+import { control, hunt, type Place } from './hunt.js';
 import { HELP, parseOptions, type Options } from './options.js';
 import { Planner } from './plan.js';
+import { copyBuild } from './planted-build.js';
 import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.js';
 import { Random } from './random.js';
 import { measureRecovery, type Recovery } from './recovery.js';
@@ -29,8 +31,10 @@ interface Score {
 
 export async function run(args: readonly string[]): Promise<number> {
   let options: Options;
+  let bugs: PlantedBug[];
   try {
     options = parseOptions(args);
+    bugs = bugsOf(options);
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${HELP}`);
     return 2;
@@ -45,38 +49,69 @@ export async function run(args: readonly string[]): Promise<number> {
       say(JSON.stringify(planner.next(ROUND_SECONDS), undefined, 1));
     return 0;
   }
+  // Postgres, MinIO and the services end with this process.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-faults-'));
   chmodSync(folder, 0o711);
   say(`seed ${options.seed}, folder ${folder}`);
   const score: Score = { passed: 0, failed: 0 };
-  const servers = await startServers(say);
-  try {
-    await runAll(servers, options, folder, score);
-  } finally {
-    await servers.stop();
-  }
+  await part('the servers', score, async () => {
+    const servers = await startServers(say);
+    try {
+      await runAll(servers, options, bugs, folder, score);
+    } finally {
+      await servers.stop();
+    }
+  });
   if (score.failed === 0 && !options.keep) rmSync(folder, { recursive: true, force: true });
-  else say(`kept: ${folder}; seed ${options.seed}`);
+  else say(`kept: ${folder}; repeat the plan with --seed ${options.seed}`);
   say(`${score.passed} passed, ${score.failed} failed`);
   return score.failed === 0 ? 0 : 1;
 }
 
+/** A part that throws has failed; the others go on. */
+async function part<T>(name: string, score: Score, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    score.failed += 1;
+    console.error(`${name} failed:`, error);
+    return undefined;
+  }
+}
+
 const roundsOf = ({ minutes }: Options): number => Math.max(1, Math.round((minutes * 60) / ROUND_SECONDS));
 
-async function runAll(servers: Servers, options: Options, folder: string, score: Score): Promise<void> {
+async function runAll(
+  servers: Servers,
+  options: Options,
+  bugs: readonly PlantedBug[],
+  folder: string,
+  score: Score,
+): Promise<void> {
   const tally = new Tally();
+  // A copy: the build may be made again meanwhile.
+  const dist = copyBuild(DIST, join(folder, 'build'));
+  const place = { dist, folder, seed: options.seed };
   if (!options.onlyBugs) {
-    const good = { name: 'good', dist: DIST, folder: join(folder, 'good'), services: USUAL_SERVICES };
-    const stack = await Stack.start(servers, good);
-    try {
-      await runRounds(stack, options, tally, score);
-    } finally {
-      await stack.close();
+    await part('the rounds', score, async () => {
+      const good = { name: 'good', dist, folder: join(folder, 'good'), services: USUAL_SERVICES };
+      const stack = await Stack.start(servers, good);
+      try {
+        await runRounds(stack, options, tally, score);
+      } finally {
+        await stack.close();
+      }
+    });
+    if (options.long) {
+      count(score, tally.unreached.length === 0);
+      if (tally.unreached.length > 0) say(`no ${tally.unreached.join(', no ')}`);
     }
   }
-  const recovery = options.onlyBugs ? undefined : await measureRecovery(servers, DIST, folder);
-  const bugs = bugsOf(options);
-  const caught = await huntAll(servers, bugs, options, folder, score);
+  const recovery = options.onlyBugs
+    ? undefined
+    : await part('the recovery', score, () => measureRecovery(servers, dist, folder));
+  const caught = await huntAll(servers, bugs, options.long, place, score);
   say('');
   printTable(say, [
     ['seed', String(options.seed)],
@@ -97,29 +132,32 @@ function bugsOf({ bugs, long, seed }: Options): PlantedBug[] {
   });
 }
 
-/** Each bug, and in a long run its scenario on the good build too. Answers how many were caught. */
+/** Each bug, and with `controls` its scenario on the good build too. Answers how many were caught. */
 async function huntAll(
   servers: Servers,
   bugs: readonly PlantedBug[],
-  options: Options,
-  folder: string,
+  controls: boolean,
+  place: Place,
   score: Score,
 ): Promise<number> {
   let caught = 0;
   for (const bug of bugs) {
-    const place = { dist: DIST, folder, seed: options.seed };
-    const result = await hunt(servers, bug, place);
-    if (result.caught !== undefined) caught += 1;
-    count(score, result.caught !== undefined);
-    const outcome =
-      result.caught === undefined
-        ? `NOT CAUGHT in ${result.attempts} attempts`
-        : `caught as ${result.caught.kind} in attempt ${result.attempts}: ${result.caught.text}`;
-    say(`planted bug ${bug.name}: ${outcome}, ${result.seconds} s`);
-    if (!options.long) continue;
-    const wrong = await control(servers, bug, place);
-    count(score, wrong === undefined);
-    if (wrong !== undefined) say(`  its scenario on the good build: ${wrong.kind}: ${wrong.text}`);
+    const result = await part(`the hunt for ${bug.name}`, score, () => hunt(servers, bug, place));
+    if (result !== undefined) {
+      if (result.caught !== undefined) caught += 1;
+      count(score, result.caught !== undefined);
+      const outcome =
+        result.caught === undefined
+          ? `NOT CAUGHT in ${result.attempts} attempts`
+          : `caught as ${result.caught.kind} in attempt ${result.attempts}: ${result.caught.text}`;
+      say(`planted bug ${bug.name}: ${outcome}, ${result.seconds} s`);
+    }
+    if (!controls) continue;
+    await part(`the scenario of ${bug.name} on the good build`, score, async () => {
+      const wrong = await control(servers, bug, place);
+      count(score, wrong === undefined);
+      if (wrong !== undefined) say(`  its scenario on the good build: ${wrong.kind}: ${wrong.text}`);
+    });
   }
   return caught;
 }
@@ -152,11 +190,14 @@ function recoveryRows(recovery: Recovery, score: Score): [string, string][] {
 async function runRounds(stack: Stack, options: Options, tally: Tally, score: Score): Promise<void> {
   const planner = new Planner(options.seed);
   const counters = new Counters();
+  const archive = new Archive();
   const rounds = roundsOf(options);
   for (let i = 1; i <= rounds; i += 1) {
     const plan = planner.next(ROUND_SECONDS);
     const startedAt = performance.now();
-    const { verdict, historyFile } = await runRound(stack, plan, counters);
+    const result = await runRound(stack, plan, counters);
+    const { verdict, historyFile } = result;
+    archive.add(result);
     tally.addRound(verdict, readHistory(historyFile));
     const { violations, acknowledgedEvents, answeredReads } = verdict;
     count(score, violations.length === 0);
@@ -168,4 +209,9 @@ async function runRounds(stack: Stack, options: Options, tally: Tally, score: Sc
     for (const { kind, text } of violations.slice(0, SHOWN_VIOLATIONS)) say(`  ${kind}: ${text}`);
     if (violations.length > SHOWN_VIOLATIONS) say(`  … all of them follow from ${historyFile}`);
   }
+  const changed = await archive.compare(stack);
+  tally.violations.push(...changed);
+  count(score, changed.length === 0);
+  say(`read ${archive.size} snapshots of all rounds again: ${changed.length} violations`);
+  for (const { kind, text } of changed.slice(0, SHOWN_VIOLATIONS)) say(`  ${kind}: ${text}`);
 }

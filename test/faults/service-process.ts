@@ -14,6 +14,12 @@ const READY_MS = 60_000;
 const STOP_MS = 30_000;
 const LOOK_AT_STATE_MS = 250;
 
+/** All of this run, so that none outlives it. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 export interface ServiceOptions {
   readonly name: string;
   readonly roles: string;
@@ -193,9 +199,11 @@ export class ServiceProcess {
     });
     closeSync(log);
     this.child = child;
+    running.add(child);
     const watch = this.failpoints.includes('=stop') ? this.watchForStop() : undefined;
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
     clearInterval(watch);
+    running.delete(child);
     this.child = undefined;
     const [, point] = /([a-z_.]+)=kill/.exec(this.failpoints) ?? [];
     const atPoint = signal === 'SIGKILL' && point !== undefined ? `at ${point}` : undefined;
