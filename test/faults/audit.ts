@@ -41,6 +41,7 @@ export async function auditWorld(
       rows: answer.rows.map(toSeenRow),
     });
     if (what.receipts) await auditReceipts(world, tenant, random, healMs);
+    world.record({ e: 'dead-letters', tenant: tenant.id, letters: await catalog.deadLetters(tenant.id) });
     world.record({ e: 'chain', tenant: tenant.id, snapshots: await catalog.chain(tenant.id) });
     await auditFiles(world, tenant, await catalog.files(tenant.id));
   }
@@ -99,7 +100,9 @@ export async function finalRows(
 }
 
 async function auditReceipts(world: World, tenant: Tenant, random: Random, healMs: number): Promise<void> {
-  const sample = random.shuffled(tenant.acknowledged.filter(({ repeats }) => repeats === undefined));
+  const sample = random.shuffled(
+    tenant.acknowledged.filter(({ repeats, misfits }) => repeats === undefined && misfits === undefined),
+  );
   for (const request of sample.slice(0, RECEIPTS_PER_TENANT)) {
     const receipt = await receiptOf(world.stack, tenant, request, healMs);
     if (receipt === undefined)

@@ -61,6 +61,14 @@ export class Catalog {
     }));
   }
 
+  async deadLetters(tenant: string): Promise<[string, number][]> {
+    const rows = await this.query<{ key: Buffer; token: string }>(
+      `SELECT idempotency_key AS key, token FROM dead_letter WHERE tenant_id = $1 ORDER BY token`,
+      [tenant],
+    );
+    return rows.map(({ key, token }) => [key.toString(), Number(token)]);
+  }
+
   async files(tenant: string): Promise<FileRow[]> {
     return (
       await this.query<{ path: string; state: string; size: string; sha256: string }>(

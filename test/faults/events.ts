@@ -25,7 +25,15 @@ export function payloadOf({ tenant, request, position }: EventId, variant = 0): 
 }
 
 export const keyOf = ({ request, position }: EventId): string => `event-${request}-${position}`;
+export const misfitKeyOf = (request: number, n: number): string => `misfit-${request}-${n}`;
 export const requestKeyOf = (request: number): string => `request-${request}`;
+
+/** Of which request a dead letter is, by its key. */
+export function requestOfLetter(key: string): number | undefined {
+  const [, ofRecord, ofRequest] = /^(?:misfit-(\d+)-\d+|request-(\d+)#\d+)$/.exec(key) ?? [];
+  const text = ofRecord ?? ofRequest;
+  return text === undefined ? undefined : Number(text);
+}
 
 /** What a query answers for a request of which all of `count` events are there once: see `auditSql`. */
 export function markOf(tenant: string, request: number, count: number): number {

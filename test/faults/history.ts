@@ -12,6 +12,8 @@ export interface RequestEntry {
   readonly wait: boolean;
   /** Acknowledged events of another request that it brings again, with their own keys. */
   readonly repeats?: { readonly r: number; readonly count: number };
+  /** Records after its own that do not fit, which are to go to the dead letters. */
+  readonly misfits?: number;
   /** It uses a key of the acknowledged request for other content, and has to be refused as a whole. */
   readonly abuses?: number;
 }
@@ -34,6 +36,7 @@ export type Entry =
       readonly r: number;
       readonly accepted: number;
       readonly duplicates: number;
+      readonly quarantined: number;
       readonly token: number;
       readonly snapshot?: number;
     }
@@ -82,6 +85,12 @@ export type Entry =
       readonly watermark: number;
       readonly clock: number;
       readonly rows: readonly SeenRow[];
+    }
+  /** All dead letters of the tenant: idempotency key and token. */
+  | {
+      readonly e: 'dead-letters';
+      readonly tenant: string;
+      readonly letters: readonly (readonly [string, number])[];
     }
   | { readonly e: 'chain'; readonly tenant: string; readonly snapshots: readonly SnapshotLine[] }
   | {

@@ -46,7 +46,7 @@ const DEEDS: Record<StepKind, Deed> = {
     service.database.cutAt({ sent: 'COMMIT\0', when: 'after' }),
   ),
   'database-ingest-reply-lost': trap((service) =>
-    service.database.cutAt({ sent: 'FROM ingest_group(', when: 'after' }),
+    service.database.cutAt({ sent: 'ingest_group', when: 'after' }),
   ),
   'store-cut': link('objects', (proxy) => proxy.cut()),
   'store-stall': link('objects', (proxy) => Promise.resolve(proxy.stall())),

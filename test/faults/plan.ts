@@ -61,6 +61,7 @@ export const WRITER: WriterPlan = {
   resends: 0.12,
   twins: 0.08,
   overlaps: 0.08,
+  misfits: 0.06,
   abuses: 0.03,
   abandons: 0.2,
   pauseMs: [20, 250],

@@ -1,7 +1,7 @@
 import type { Entry } from './history.js';
 import type { Verdict } from './model/checker.js';
 import type { Violation } from './model/violation.js';
-import { KILL_POINTS } from './plan.js';
+import { KILL_POINTS, STEP_KINDS } from './plan.js';
 
 /** Sums over all rounds of a run. */
 export class Tally {
@@ -12,8 +12,12 @@ export class Tally {
   answeredReads = 0;
   checkedFiles = 0;
   /** With every point at which a run may kill, so that the table shows those that were not reached. */
-  readonly kills = new Map<string, number>(KILL_POINTS.map((point) => [`kill at ${point}`, 0]));
-  readonly faults = new Map<string, number>();
+  readonly kills = new Map<string, number>(
+    [...KILL_POINTS.map((point) => `at ${point}`), 'in half an upload'].map((when) => [`kill ${when}`, 0]),
+  );
+  readonly faults = new Map<string, number>(
+    STEP_KINDS.filter((kind) => !kind.startsWith('kill')).map((kind) => [kind, 0]),
+  );
   readonly violations: Violation[] = [];
 
   addRound(verdict: Verdict, entries: Iterable<Entry>): void {
@@ -35,9 +39,9 @@ export class Tally {
     return this.violations.filter((violation) => violation.kind === kind).length;
   }
 
-  /** Points at which nothing was killed. */
+  /** Points at which nothing was killed, and steps that never came about. */
   get unreached(): string[] {
-    return [...this.kills].filter(([, count]) => count === 0).map(([what]) => what);
+    return [...this.kills, ...this.faults].filter(([, count]) => count === 0).map(([what]) => what);
   }
 
   get killed(): number {

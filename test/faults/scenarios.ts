@@ -23,6 +23,7 @@ const QUIET: WriterPlan = {
   resends: 0,
   twins: 0,
   overlaps: 0,
+  misfits: 0,
   abuses: 0,
   abandons: 0,
   pauseMs: [5, 60],

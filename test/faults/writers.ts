@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { keyOf, payloadOf, requestKeyOf } from './events.js';
+import { keyOf, misfitKeyOf, payloadOf, requestKeyOf } from './events.js';
 import type { RequestEntry } from './history.js';
 import { call, isOk, isPassing } from './http.js';
 import type { Random } from './random.js';
@@ -17,6 +17,8 @@ export interface WriterPlan {
   readonly twins: number;
   /** New records together with acknowledged ones. */
   readonly overlaps: number;
+  /** With records that do not fit, for the dead letters. */
+  readonly misfits: number;
   /** A key that was used for other content. */
   readonly abuses: number;
   /** After a lost answer: goes on to the next, and never knows. */
@@ -32,6 +34,7 @@ const RECENT = 40;
 interface IngestReply {
   readonly accepted_count: number;
   readonly duplicate_count: number;
+  readonly quarantined_count?: number;
   readonly max_visibility_token: number;
   readonly visible_snapshot_id?: number;
   readonly error_code?: string;
@@ -60,6 +63,7 @@ function makeRequest(world: World, tenant: Tenant, plan: WriterPlan, random: Ran
     keys: random.chance(plan.perRequestKeys) ? 'request' : 'record',
     wait: random.chance(plan.waits),
   } as const;
+  if (random.chance(plan.misfits)) return { ...base, misfits: random.between(1, 5) };
   const earlier = tenant.acknowledged.slice(-RECENT).filter((known) => known.table === table);
   if (earlier.length === 0) return base;
   if (random.chance(plan.overlaps)) {
@@ -162,6 +166,7 @@ function answered(world: World, tenant: Tenant, request: RequestEntry, a: number
     r: request.r,
     accepted: body.accepted_count,
     duplicates: body.duplicate_count,
+    quarantined: body.quarantined_count ?? 0,
     token,
     ...(snapshot !== undefined && { snapshot }),
   });
@@ -172,7 +177,7 @@ function answered(world: World, tenant: Tenant, request: RequestEntry, a: number
 }
 
 function bodyOf(request: RequestEntry): unknown {
-  const { r, tenant, count, keys, wait, repeats, abuses } = request;
+  const { r, tenant, count, keys, wait, repeats, misfits = 0, abuses } = request;
   const repeated = Array.from({ length: repeats?.count ?? 0 }, (_, position) => {
     const event = { tenant, request: repeats?.r ?? 0, position };
     return { idempotency_key: keyOf(event), payload: payloadOf(event) };
@@ -186,8 +191,13 @@ function bodyOf(request: RequestEntry): unknown {
       payload: payloadOf(event, abuses === undefined ? 0 : 1),
     };
   });
+  const misfit = Array.from({ length: misfits }, (_, n) => ({
+    ...(keys === 'record' && { idempotency_key: misfitKeyOf(r, n) }),
+    payload: { ...payloadOf({ tenant, request: r, position: count + n }), position: 'no number' },
+  }));
   return {
-    records: [...repeated, ...own],
+    records: [...repeated, ...own, ...misfit],
+    ...(misfits > 0 && { on_invalid: 'quarantine' }),
     ...(wait && { wait_for_visibility: true, visibility_timeout_ms: WAIT_MS }),
   };
 }

@@ -11,6 +11,11 @@ export function checkRequests(model: TenantModel, violations: Violations): void 
     checkRows(request, own, violations);
     checkAnswers(request, own[0], model, violations);
     checkReceipts(request, own[0], violations);
+    checkDeadLetters(request, own[0], model.deadLetters.get(request.request.r) ?? [], violations);
+  }
+  for (const r of model.deadLetters.keys()) {
+    if (!model.requests.has(r))
+      violations.add('content', `${model.tenant} has dead letters of request ${r}, which is not its own`);
   }
   for (const [r, [row]] of rows) {
     if (!model.requests.has(r))
@@ -78,18 +83,20 @@ function checkAnswers(
   }
   if (refusal !== undefined)
     violations.add('refused', `${name} was refused with ${refusal.status} ${refusal.code}`);
-  const whole = count + (repeats?.count ?? 0);
+  const misfits = request.misfits ?? 0;
+  const whole = count + (repeats?.count ?? 0) + misfits;
   const original = repeats === undefined ? undefined : tenant.requests.get(repeats.r)?.answers[0]?.token;
   let asNew = 0;
   for (const answer of answers) {
-    const { accepted, duplicates, token } = answer;
-    const isNew = accepted === count && duplicates === whole - count;
-    const isRepeat = accepted === 0 && duplicates === whole;
+    const { accepted, duplicates, quarantined, token } = answer;
+    const isNew = accepted === count && quarantined === misfits && duplicates === whole - count - misfits;
+    const isRepeat = accepted === 0 && quarantined === 0 && duplicates === whole;
     if (isNew && count > 0) asNew += 1;
     violations.expect(
       isNew || isRepeat,
       'answer',
-      () => `${name} of ${whole} records was answered ${accepted} accepted, ${duplicates} duplicates`,
+      () =>
+        `${name} of ${whole} records was answered ${accepted} accepted, ${duplicates} duplicates, ${quarantined} quarantined`,
     );
     violations.expect(
       token === answers[0]?.token,
@@ -97,7 +104,7 @@ function checkAnswers(
       () => `${name} has token ${answers[0]?.token} in one answer and ${token} in another`,
     );
     if (row !== undefined) {
-      const highest = Math.max(row[6], original ?? 0);
+      const highest = Math.max(row[6] + misfits, original ?? 0);
       violations.expect(
         token === highest,
         'answer',
@@ -142,6 +149,21 @@ function checkReceipts(model: RequestModel, row: SeenRow | undefined, violations
         `the receipt of ${name} says ${state}, tokens ${first} to ${last}; the rows have ${row[5]} to ${row[6]}`,
     );
   }
+}
+
+/** What does not fit is in the dead letters once, with the tokens after the others', or not at all with them. */
+function checkDeadLetters(
+  model: RequestModel,
+  row: SeenRow | undefined,
+  tokens: readonly number[],
+  violations: Violations,
+): void {
+  const { misfits = 0 } = model.request;
+  const name = nameOf(model);
+  const expected = row === undefined ? [] : Array.from({ length: misfits }, (_, n) => row[6] + 1 + n);
+  if (String(tokens) === String(expected)) return;
+  const kind = tokens.length > expected.length ? 'duplicated' : model.answers.length > 0 ? 'lost' : 'torn';
+  violations.add(kind, `${name} has dead letters with tokens ${String(tokens)}, not ${String(expected)}`);
 }
 
 /** Tokens are handed out once, without holes inside a request, and in the order of time. */

@@ -25,6 +25,7 @@ const answer = (r: number, token: number, accepted = 10): Entry => ({
   r,
   accepted,
   duplicates: 10 - accepted,
+  quarantined: 0,
   token,
 });
 const lost = (r: number): Entry => ({ e: 'lost', a: r, r, why: 'ECONNRESET' });
@@ -194,6 +195,23 @@ describe('the checker', () => {
         acknowledged(1, 10),
         { e: 'receipt', r: 1, state: 'accepted', first: 1, last: 10 },
         final(10, row(1, 1)),
+      ],
+    ],
+    [
+      'a misfit that is not in the dead letters, or twice',
+      ['lost', 'duplicated'],
+      [
+        [request(1, { misfits: 1 }), attempt(1), { ...answer(1, 11), quarantined: 1 } as Entry],
+        [request(2, { misfits: 1 }), attempt(2), { ...answer(2, 22), quarantined: 1 } as Entry],
+        {
+          e: 'dead-letters',
+          tenant: TENANT,
+          letters: [
+            ['misfit-2-0', 22],
+            ['request-2#10', 22],
+          ],
+        },
+        final(22, row(1, 1), row(2, 12)),
       ],
     ],
     [

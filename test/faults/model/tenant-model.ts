@@ -1,3 +1,4 @@
+import { requestOfLetter } from '../events.js';
 import type { Entry, RequestEntry, SeenRow, SnapshotLine } from '../history.js';
 
 export type EntryOf<K extends Entry['e']> = Extract<Entry, { e: K }>;
@@ -30,6 +31,8 @@ export class TenantModel {
   readonly watermarks: EntryOf<'watermark'>[] = [];
   final: EntryOf<'final'> | undefined;
   chain: readonly SnapshotLine[] = [];
+  /** Tokens of the dead letters, by request; -1 for those of no request. */
+  readonly deadLetters = new Map<number, number[]>();
   /** Highest token and watermark heard of so far. */
   knownToken = 0;
   knownWatermark = 0;
@@ -138,6 +141,14 @@ export function readModel(entries: Iterable<Entry>): RunModel {
       case 'final':
         tenantOf(entry.tenant).final = entry;
         break;
+      case 'dead-letters': {
+        const { deadLetters } = tenantOf(entry.tenant);
+        for (const [key, token] of entry.letters) {
+          const r = requestOfLetter(key) ?? -1;
+          deadLetters.set(r, [...(deadLetters.get(r) ?? []), token]);
+        }
+        break;
+      }
       case 'chain':
         tenantOf(entry.tenant).chain = entry.snapshots;
         break;
