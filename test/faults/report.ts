@@ -1,7 +1,11 @@
 import type { Entry } from './history.js';
 import type { Verdict } from './model/checker.js';
 import type { Violation } from './model/violation.js';
+import type { Recovery } from './recovery.js';
+import type { Score } from './score.js';
 import { KILL_POINTS, STEP_KINDS } from './plan.js';
+
+export const say = (line: string): void => console.log(line);
 
 /** Sums over all rounds of a run. */
 export class Tally {
@@ -49,10 +53,7 @@ export class Tally {
   }
 }
 
-export function printTable(
-  say: (line: string) => void,
-  rows: readonly (readonly [string, string | number])[],
-): void {
+export function printTable(rows: readonly (readonly [string, string | number])[]): void {
   const width = Math.max(...rows.map(([name]) => name.length));
   for (const [name, value] of rows)
     say(`${name.padEnd(width)}  ${typeof value === 'number' ? value.toLocaleString('en') : value}`);
@@ -80,5 +81,26 @@ export function roundRows(tally: Tally): [string, string | number][] {
     ['stale', tally.count('stale')],
     ['torn', tally.count('torn')],
     ['other violations', other],
+  ];
+}
+
+/** The lines about recovery; counts its two bounds. */
+export function recoveryRows(recovery: Recovery, score: Score): [string, string][] {
+  const { movedAfterMs, boundMs, slackMs, stops, claimsGivenBack } = recovery;
+  const slowest = Math.max(...movedAfterMs);
+  score.count(slowest <= boundMs + slackMs);
+  score.count(claimsGivenBack === stops);
+  const verdict =
+    slowest <= boundMs
+      ? 'kept'
+      : slowest <= boundMs + slackMs
+        ? `kept with ${slackMs} ms of slack`
+        : 'FAILED';
+  return [
+    [
+      'watermark moves after a kill of the only coordinator',
+      `${movedAfterMs.map(Math.round).join(', ')} ms; at most ${boundMs} ms: ${verdict}`,
+    ],
+    ['graceful stops that gave their claim back at once', `${claimsGivenBack} of ${stops}`],
   ];
 }

@@ -40,9 +40,11 @@ export async function runRound(
   const catalog = new Catalog(stack.databaseUrl);
   const random = new Random(plan.seed);
   stack.ends.listen = (end) => history.add(faultOf(end));
+  let begun: World | undefined;
   try {
     const names = { round: plan.name, tenants: plan.tenants, tables: plan.tables };
     const world = await World.create(stack, names, counters, history);
+    begun = world;
     await arm(stack, plan);
     const ended = new AbortController();
     const clients = [
@@ -50,6 +52,8 @@ export async function runRound(
       ...plan.readers.map((reader) => runReader(world, reader, random.fork())),
     ];
     const sampling = sample(world, catalog, ended.signal);
+    // It is waited for at the end.
+    sampling.catch(() => undefined);
     const beside = options.beside?.(world, catalog);
     const nemesis = runNemesis(world, catalog, plan.steps);
     // A client or a deed that fails is a fault of the harness: it ends the round.
@@ -68,6 +72,7 @@ export async function runRound(
     const verdict = check(readHistory(history.path));
     return { name: plan.name, verdict, tenants: world.tenants, historyFile: history.path };
   } finally {
+    if (begun !== undefined) begun.stopping = true;
     stack.ends.listen = () => undefined;
     history.close();
     await catalog.close();
