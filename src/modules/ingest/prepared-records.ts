@@ -82,7 +82,7 @@ class Preparation {
   }
 
   private addMalformed(index: number, sent: unknown, faults: readonly FieldFault[]): void {
-    const { idempotency_key: key, op } = (isObject(sent) ? sent : {});
+    const { idempotency_key: key, op } = isObject(sent) ? sent : {};
     if (!this.quarantine || (key !== undefined && !isIdempotencyKey(key))) {
       const place = this.body.placeOf(index);
       for (const { path, ...fault } of faults)
