@@ -7,6 +7,7 @@ import { ClaimSplits1796000000100 } from './1796000000100-claim-splits.js';
 import { Quarantine1796000000101 } from './1796000000101-quarantine.js';
 import { LedgerLife1796000000400 } from './1796000000400-ledger-life.js';
 import { SteadyLoad1796000000401 } from './1796000000401-steady-load.js';
+import { SchemaEvolution1796000000600 } from './1796000000600-schema-evolution.js';
 
 /** In the order in which they are applied. Listed as classes: globs do not survive a build. */
 export const MIGRATIONS = [
@@ -19,4 +20,5 @@ export const MIGRATIONS = [
   Quarantine1796000000101,
   LedgerLife1796000000400,
   SteadyLoad1796000000401,
+  SchemaEvolution1796000000600,
 ];

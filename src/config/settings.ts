@@ -76,6 +76,10 @@ export interface Settings {
     readonly windowDivisor: number;
   };
   readonly maintenance: { readonly expiredLeasesCron: string; readonly purgeCron: string };
+  readonly tables: {
+    /** How long a dropped table can be undropped. Its files must be kept for as long. */
+    readonly undropWindowMs: number;
+  };
   readonly visibility: { readonly timeoutMs: number; readonly maxTimeoutMs: number };
 }
 
@@ -216,6 +220,7 @@ function toSettings(values: Parsed): Settings {
       expiredLeasesCron: values.TIDEMARK_EXPIRED_LEASES_CRON,
       purgeCron: values.TIDEMARK_PURGE_CRON,
     },
+    tables: { undropWindowMs: values.TIDEMARK_UNDROP_WINDOW_MS },
     visibility: {
       timeoutMs: values.TIDEMARK_VISIBILITY_TIMEOUT_MS,
       maxTimeoutMs: values.TIDEMARK_VISIBILITY_MAX_TIMEOUT_MS,

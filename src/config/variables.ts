@@ -258,6 +258,11 @@ export const VARIABLES = {
     '60000',
     'Longest such wait; longer ones are cut to it.',
   ),
+  TIDEMARK_UNDROP_WINDOW_MS: variable(
+    integer(0, 30 * 86_400_000).default(86_400_000),
+    '86400000',
+    'How long a dropped table can be undropped.',
+  ),
   TIDEMARK_SHUTDOWN_GRACE_MS: variable(
     milliseconds(25_000),
     '25000',

@@ -5,6 +5,7 @@ export { type Violation } from './dto-shape.js';
 export { Draining } from './draining.js';
 export { createHttpAdapter, HttpAdapter, type HttpTimeouts } from './http-adapter.js';
 export { HttpModule } from './http.module.js';
+export { readIfMatch } from './if-match.js';
 export { jsonPath } from './json-path.js';
 export { buildOpenApiDocument } from './openapi.js';
 export { decodeCursor, encodeCursor, PageQuery, pageOf, type Position } from './page.js';

@@ -39,6 +39,7 @@ describe('tables', () => {
           ],
         },
         evolution_mode: 'strict',
+        compatibility_mode: 'none',
         idempotency_window: '24h',
       },
     });
@@ -141,7 +142,7 @@ describe('tables', () => {
     ['a sort order', { ...definition('a'), sort_order: [] }, '$.sort_order'],
     ['retention', { ...definition('a'), retention: {} }, '$.retention'],
     ['evolution', { ...definition('a'), evolution_mode: 'evolve' }, '$.evolution_mode'],
-    ['a compatibility mode', { ...definition('a'), compatibility_mode: 'full' }, '$.compatibility_mode'],
+    ['a compatibility mode', { ...definition('a'), compatibility_mode: 'any' }, '$.compatibility_mode'],
     ['another window', { ...definition('a'), idempotency_window: '2h' }, '$.idempotency_window'],
     ['a NUL in a doc', definition('a', [{ ...COLUMNS[0], doc: 'a\u0000' }]), '$.schema.columns[0].doc'],
   ])('refuses %s', async (_, body, path) => {

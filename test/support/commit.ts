@@ -106,13 +106,7 @@ export async function openCommitStage(): Promise<CommitStage> {
     childrenDir: engineChildrenDir(),
   });
   const registry = new TableRegistry(transactions, notifications);
-  const tables = new TablesService(
-    transactions,
-    new TableStore(),
-    new SchemaPublisher(),
-    registry,
-    notifications,
-  );
+  const tables = new TablesService(transactions, new TableStore(), new SchemaPublisher(), registry);
   const duckdb = await DuckDBInstance.create(':memory:');
   let sent = 0;
 

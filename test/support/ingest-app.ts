@@ -34,7 +34,7 @@ export interface Call {
 export interface IngestApp {
   readonly nest: NestFastifyApplication;
   readonly database: DataSource;
-  readonly call: (method: 'GET' | 'POST' | 'DELETE', url: string, call: Call) => Promise<Answer>;
+  readonly call: (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, call: Call) => Promise<Answer>;
   /** A new tenant with one key for each of the roles asked for. */
   readonly tenant: <R extends KeyRole>(
     ...roles: R[]

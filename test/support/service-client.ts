@@ -95,6 +95,10 @@ export class ServiceClient {
     return this.send<T>('POST', path, { json, headers });
   }
 
+  patch<T = unknown>(path: string, json: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
+    return this.send<T>('PATCH', path, { json, headers });
+  }
+
   delete<T = unknown>(path: string): Promise<Answer<T>> {
     return this.send<T>('DELETE', path);
   }

@@ -11,7 +11,7 @@ export {
   type AppendPublication,
 } from './publisher.js';
 export { ReceiptLocator, type EventLocation } from './receipt-locator.js';
-export { SchemaPublisher, type SchemaChange } from './schema-publisher.js';
+export { DroppedFilesGone, SchemaPublisher, type SchemaChange } from './schema-publisher.js';
 export { SnapshotFiles, type SnapshotDataFile } from './snapshot-files.js';
 export {
   SnapshotResolver,

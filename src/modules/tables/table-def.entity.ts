@@ -1,7 +1,7 @@
 import { Column, CreateDateColumn, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import type { WindowClass } from '../bus/index.js';
 
-/** A table of a tenant. State: live -> dropped. The name is free again once it is dropped. */
+/** A table of a tenant. State: live <-> dropped. The name is free while it is dropped. */
 @Entity('table_def')
 export class TableDefEntity {
   @PrimaryGeneratedColumn('identity', { name: 'table_id', type: 'bigint' })

@@ -22,6 +22,7 @@ describe('defineTable', () => {
     expect(define(columns)).toEqual({
       tableName: 'orders',
       idempotencyWindow: '24h',
+      compatibilityMode: 'none',
       columns: [
         { id: 5, name: 'id', type: 'long', nullable: false },
         { id: 6, name: 'Größe', type: 'decimal(18,4)', nullable: true, default: '1.5', doc: 'how large' },

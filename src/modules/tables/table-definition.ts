@@ -8,6 +8,7 @@ import {
 } from '../../kernel/index.js';
 import type { WindowClass } from '../bus/index.js';
 import { checkedTypeOf, REFUSED } from './column-checks.js';
+import type { CompatibilityMode } from './compatibility.js';
 import { describeFound } from './violation.js';
 
 export const TABLE_NAME = /^[a-z][a-z0-9_]{0,62}$/;
@@ -31,6 +32,7 @@ export interface TableRequest {
   readonly tableName: string;
   readonly columns: readonly ColumnRequest[];
   readonly idempotencyWindow?: WindowClass | null | undefined;
+  readonly compatibilityMode?: CompatibilityMode | null | undefined;
 }
 
 /** A table that may be created: its columns have their field ids. */
@@ -38,9 +40,10 @@ export interface TableDefinition {
   readonly tableName: string;
   readonly columns: readonly Column[];
   readonly idempotencyWindow: WindowClass;
+  readonly compatibilityMode: CompatibilityMode;
 }
 
-interface Violation {
+export interface Violation {
   readonly path: string;
   readonly message: string;
 }
@@ -70,11 +73,12 @@ export function defineTable(request: TableRequest): TableDefinition {
   return {
     tableName,
     idempotencyWindow: request.idempotencyWindow ?? '24h',
+    compatibilityMode: request.compatibilityMode ?? 'none',
     columns: columns.map((column, index) => toColumn(column, FIRST_USER_FIELD_ID + index)),
   };
 }
 
-function toColumn({ name, type, nullable, default: filling, doc }: ColumnRequest, id: number): Column {
+export function toColumn({ name, type, nullable, default: filling, doc }: ColumnRequest, id: number): Column {
   return {
     id,
     name,
@@ -85,7 +89,8 @@ function toColumn({ name, type, nullable, default: filling, doc }: ColumnRequest
   };
 }
 
-function violationsOf(column: ColumnRequest, path: string): Violation[] {
+/** Every rule that the column's definition breaks, at `path`. */
+export function violationsOf(column: ColumnRequest, path: string): Violation[] {
   if (typeof column.name !== 'string' || typeof column.type !== 'string') {
     return [{ path, message: 'must be an object with name and type' }];
   }

@@ -86,6 +86,12 @@ export class TableRegistry implements OnModuleInit, OnModuleDestroy {
     if ((this.tenants.get(tenantId)?.catalogEpoch ?? epoch) < epoch) this.tenants.delete(tenantId);
   }
 
+  /** After a commit that changed the tenant's tables: tells this process at once, the others by notification. */
+  announceToAll(tenantId: string, epoch: number): void {
+    this.announce(tenantId, epoch);
+    this.notifications.notify('tidemark_catalog', `${tenantId}:${epoch}`);
+  }
+
   private async load(tenantId: string, tableName: string): Promise<IngestTable> {
     for (let attempt = 1; ; attempt++) {
       const row = await this.transactions.pooled((pool) => findIngestTable(pool, tenantId, tableName));

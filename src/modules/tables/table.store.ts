@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { In, IsNull, MoreThan, type QueryDeepPartialEntity } from 'typeorm';
+import { IsNull, MoreThan, type QueryDeepPartialEntity } from 'typeorm';
 import type { Column } from '../../kernel/index.js';
 import type { Tx } from '../../database/index.js';
+import type { CompatibilityMode } from './compatibility.js';
 import { TableDefEntity } from './table-def.entity.js';
 import type { TableDefinition } from './table-definition.js';
 import { TableSchemaVersionEntity } from './table-schema-version.entity.js';
@@ -14,16 +15,26 @@ export interface Table {
   readonly columns: readonly Column[];
   readonly idempotencyWindow: TableDefEntity['idempotencyWindow'];
   readonly evolutionMode: TableDefEntity['evolutionMode'];
+  readonly compatibilityMode: CompatibilityMode;
   readonly createdAt: Date;
   /** The schema snapshot that the table appeared with. */
   readonly createdSnapshotId: number | null;
 }
 
+/** The next version of a table. */
+export interface TableVersion {
+  readonly tableName: string;
+  readonly schemaVersion: number;
+  readonly columns: readonly Column[];
+  readonly lastColumnId: number;
+  readonly compatibilityMode: CompatibilityMode;
+}
+
 @Injectable()
 export class TableStore {
   /** The table's first schema version. Fails with a unique violation where a live table has the name. */
-  async insert(tx: Tx, tenantId: string, definition: TableDefinition): Promise<TableDefEntity> {
-    const { tableName, idempotencyWindow, columns } = definition;
+  async insert(tx: Tx, tenantId: string, definition: TableDefinition, by: string): Promise<TableDefEntity> {
+    const { tableName, idempotencyWindow, columns, compatibilityMode } = definition;
     const row = tx.create(TableDefEntity, {
       tenantId,
       tableName,
@@ -33,15 +44,29 @@ export class TableStore {
       lastColumnId: Math.max(...columns.map((column) => column.id)),
     });
     await tx.insert(TableDefEntity, row);
-    const { tableId, schemaVersion } = row;
-    const version = tx.create(TableSchemaVersionEntity, {
-      tableId,
-      tenantId,
-      schemaVersion,
-      schemaJson: { columns },
-    });
-    await tx.insert(TableSchemaVersionEntity, version as QueryDeepPartialEntity<TableSchemaVersionEntity>);
+    await this.insertVersion(tx, row, { schemaVersion: 1, columns, compatibilityMode }, by);
     return row;
+  }
+
+  /** Makes `next` the table's current version. Fails with a unique violation where a live table has the new name. */
+  async advance(tx: Tx, row: TableDefEntity, next: TableVersion, by: string): Promise<void> {
+    const { tableName, schemaVersion, lastColumnId } = next;
+    await tx.update(
+      TableDefEntity,
+      { tableId: row.tableId, schemaVersion: row.schemaVersion },
+      { tableName, schemaVersion, lastColumnId },
+    );
+    await this.insertVersion(tx, row, next, by);
+  }
+
+  /** In the transaction that made the version. */
+  async setVersionSnapshot(
+    tx: Tx,
+    tableId: number,
+    schemaVersion: number,
+    snapshotId: number,
+  ): Promise<void> {
+    await tx.update(TableSchemaVersionEntity, { tableId, schemaVersion }, { createdSnapshotId: snapshotId });
   }
 
   async setCreatedSnapshot(tx: Tx, tableId: number, snapshotId: number): Promise<void> {
@@ -52,15 +77,24 @@ export class TableStore {
     await tx.update(TableDefEntity, { tableId }, { droppedSnapshotId: snapshotId });
   }
 
+  /** Makes a dropped table live. Fails with a unique violation where a live table has the name. */
+  async revive(tx: Tx, tableId: number, tableName: string): Promise<void> {
+    await tx.update(TableDefEntity, { tableId }, { tableName, droppedSnapshotId: null });
+  }
+
   /** Holds the row against other changes of the table. */
   async lockLive(tx: Tx, tenantId: string, tableName: string): Promise<TableDefEntity | undefined> {
     const where = { tenantId, tableName, droppedSnapshotId: IsNull() };
     return (await tx.findOne(TableDefEntity, { where, lock: { mode: 'pessimistic_write' } })) ?? undefined;
   }
 
+  async find(tx: Tx, tableId: number): Promise<TableDefEntity | undefined> {
+    return (await tx.findOneBy(TableDefEntity, { tableId })) ?? undefined;
+  }
+
   async findLive(tx: Tx, tenantId: string, tableName: string): Promise<Table | undefined> {
     const row = await tx.findOneBy(TableDefEntity, { tenantId, tableName, droppedSnapshotId: IsNull() });
-    return row === null ? undefined : (await this.withColumns(tx, [row]))[0];
+    return row === null ? undefined : (await this.withSchemas(tx, [row]))[0];
   }
 
   /** Live tables in the order of their names, those after `after`. */
@@ -74,20 +108,67 @@ export class TableStore {
       order: { tableName: 'ASC' },
       take: limit,
     });
-    return this.withColumns(tx, rows);
+    return this.withSchemas(tx, rows);
   }
 
-  private async withColumns(tx: Tx, rows: readonly TableDefEntity[]): Promise<Table[]> {
-    const versions = await tx.findBy(TableSchemaVersionEntity, {
-      tableId: In(rows.map((row) => row.tableId)),
-    });
-    return rows.map((row) => {
-      const version = versions.find(
-        (v) => v.tableId === row.tableId && v.schemaVersion === row.schemaVersion,
-      );
-      if (version === undefined)
-        throw new Error(`table ${row.tableId} lacks schema version ${row.schemaVersion}`);
-      return { ...row, columns: version.schemaJson.columns };
+  async findVersion(
+    tx: Tx,
+    tableId: number,
+    schemaVersion: number,
+  ): Promise<TableSchemaVersionEntity | undefined> {
+    return (await tx.findOneBy(TableSchemaVersionEntity, { tableId, schemaVersion })) ?? undefined;
+  }
+
+  /** Oldest first, those after `after`. */
+  async listVersions(
+    tx: Tx,
+    tableId: number,
+    limit: number,
+    after: number,
+  ): Promise<TableSchemaVersionEntity[]> {
+    return tx.find(TableSchemaVersionEntity, {
+      where: { tableId, schemaVersion: MoreThan(after) },
+      order: { schemaVersion: 'ASC' },
+      take: limit,
     });
   }
+
+  private async withSchemas(tx: Tx, rows: readonly TableDefEntity[]): Promise<Table[]> {
+    if (rows.length === 0) return [];
+    // One version each: a table may have had thousands.
+    const versions = await tx.find(TableSchemaVersionEntity, {
+      where: rows.map(({ tableId, schemaVersion }) => ({ tableId, schemaVersion })),
+    });
+    const byTable = new Map(versions.map((version) => [version.tableId, version]));
+    return rows.map((row) => {
+      const version = byTable.get(row.tableId);
+      if (version === undefined)
+        throw new Error(`table ${row.tableId} lacks schema version ${row.schemaVersion}`);
+      return toTable(row, version.schemaJson.columns, version.compatibilityMode);
+    });
+  }
+
+  private async insertVersion(
+    tx: Tx,
+    { tableId, tenantId }: TableDefEntity,
+    { schemaVersion, columns, compatibilityMode }: Omit<TableVersion, 'tableName' | 'lastColumnId'>,
+    by: string,
+  ): Promise<void> {
+    const version = tx.create(TableSchemaVersionEntity, {
+      tableId,
+      tenantId,
+      schemaVersion,
+      schemaJson: { columns },
+      compatibilityMode,
+      createdBy: by,
+    });
+    await tx.insert(TableSchemaVersionEntity, version as QueryDeepPartialEntity<TableSchemaVersionEntity>);
+  }
 }
+
+/** The row with the schema that it points at. */
+export const toTable = (
+  row: TableDefEntity,
+  columns: readonly Column[],
+  compatibilityMode: CompatibilityMode,
+): Table => ({ ...row, columns, compatibilityMode });

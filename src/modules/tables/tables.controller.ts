@@ -1,8 +1,38 @@
-import { Controller, Delete, Get, Inject, Param, Post, Res } from '@nestjs/common';
-import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import {
+  Controller,
+  Delete,
+  Get,
+  Headers,
+  HttpCode,
+  HttpStatus,
+  Inject,
+  Param,
+  Patch,
+  Post,
+  Res,
+} from '@nestjs/common';
+import {
+  ApiCreatedResponse,
+  ApiHeader,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { decodeCursor, dtoBody, dtoQuery, PageQuery, pageOf, type Position } from '../../http/index.js';
+import {
+  decodeCursor,
+  dtoBody,
+  dtoQuery,
+  PageQuery,
+  pageOf,
+  readIfMatch,
+  type Position,
+} from '../../http/index.js';
 import { Caller, Roles, type CallerIdentity } from '../tenancy/index.js';
+import { AlterTableDto, toTableAlteration, UndropTableDto } from './alterations.dto.js';
+import { DroppedTables } from './dropped-tables.service.js';
+import { TableAlterations } from './table-alterations.service.js';
 import { TABLE_NAME } from './table-definition.js';
 import { CreateTableDto, DroppedTableDto, TableDto, TableListDto, toTableDto } from './tables.dto.js';
 import { TablesService } from './tables.service.js';
@@ -13,7 +43,11 @@ const TABLE_PARAM = { name: 'table', description: 'Name of the table.', example:
 @ApiTags('tables')
 @Controller('v1/tables')
 export class TablesController {
-  constructor(@Inject(TablesService) private readonly tables: TablesService) {}
+  constructor(
+    @Inject(TablesService) private readonly tables: TablesService,
+    @Inject(TableAlterations) private readonly alterations: TableAlterations,
+    @Inject(DroppedTables) private readonly droppedTables: DroppedTables,
+  ) {}
 
   @Post()
   @Roles('table_admin')
@@ -24,8 +58,12 @@ export class TablesController {
     @dtoBody(CreateTableDto) body: CreateTableDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TableDto> {
-    const { table_name, schema, idempotency_window } = body;
-    const request = { tableName: table_name, columns: schema.columns, idempotencyWindow: idempotency_window };
+    const request = {
+      tableName: body.table_name,
+      columns: body.schema.columns,
+      idempotencyWindow: body.idempotency_window,
+      compatibilityMode: body.compatibility_mode,
+    };
     return withETag(reply, toTableDto(await this.tables.create(tenantId, request, keyId)));
   }
 
@@ -56,13 +94,41 @@ export class TablesController {
     return withETag(reply, toTableDto(await this.tables.get(tenantId, tableName)));
   }
 
+  @Patch(':table')
+  @Roles('table_admin')
+  @ApiOperation({
+    operationId: 'alterTable',
+    summary: 'Change the schema, the name or the settings of a table',
+    description:
+      'In one transaction, which makes one schema version and one snapshot. No data file is rewritten. ' +
+      'A call that changes nothing makes neither.',
+  })
+  @ApiParam(TABLE_PARAM)
+  @ApiHeader({
+    name: 'If-Match',
+    required: false,
+    description: 'The `ETag` that the change was made for; any other version is SCHEMA_VERSION_CONFLICT.',
+  })
+  @ApiOkResponse({ type: TableDto })
+  async alter(
+    @Caller() { tenantId, keyId }: CallerIdentity,
+    @Param('table') tableName: string,
+    @Headers('if-match') ifMatch: string | undefined,
+    @dtoBody(AlterTableDto) body: AlterTableDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<TableDto> {
+    const alteration = toTableAlteration(body, readIfMatch(ifMatch));
+    return withETag(reply, toTableDto(await this.alterations.alter(tenantId, tableName, alteration, keyId)));
+  }
+
   @Delete(':table')
   @Roles('table_admin')
   @ApiOperation({
     operationId: 'dropTable',
     summary: 'Drop a table',
     description:
-      'Older snapshots still have it. Events that no snapshot has yet are discarded; their receipts say so.',
+      'Older snapshots still have it. Events that no snapshot has yet are discarded; their receipts say so. ' +
+      'It can be undropped for a while (`TIDEMARK_UNDROP_WINDOW_MS`).',
   })
   @ApiParam(TABLE_PARAM)
   @ApiOkResponse({ type: DroppedTableDto })
@@ -72,6 +138,28 @@ export class TablesController {
   ): Promise<DroppedTableDto> {
     const { snapshotId } = await this.tables.drop(tenantId, tableName, keyId);
     return { table_name: tableName, dropped_snapshot_id: snapshotId };
+  }
+
+  @Post(':table/undrop')
+  @HttpCode(HttpStatus.OK)
+  @Roles('table_admin')
+  @ApiOperation({
+    operationId: 'undropTable',
+    summary: 'Bring a dropped table back',
+    description:
+      'Of several dropped tables of the name, the one that was dropped last. It has the rows and the schema that it ' +
+      'had; events that were discarded meanwhile stay so.',
+  })
+  @ApiParam(TABLE_PARAM)
+  @ApiOkResponse({ type: TableDto })
+  async undrop(
+    @Caller() { tenantId, keyId }: CallerIdentity,
+    @Param('table') tableName: string,
+    @dtoBody(UndropTableDto) body: UndropTableDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<TableDto> {
+    const table = await this.droppedTables.undrop(tenantId, tableName, keyId, body.as ?? undefined);
+    return withETag(reply, toTableDto(table));
   }
 }
 

@@ -15,11 +15,15 @@ import {
 } from 'class-validator';
 import type { Column } from '../../kernel/index.js';
 import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
+import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
 import { MAX_COLUMNS, TABLE_NAME } from './table-definition.js';
 import type { Table } from './table.store.js';
 
 const NAME_DOC =
   'Up to 128 characters in Unicode normal form C, no control characters, not beginning with "_".';
+export const COMPATIBILITY_DOC =
+  'What changes of the schema owe: backward to those who write by the last version, forward to those who read it, ' +
+  'full to both, none to nobody.';
 const ANY_JSON = { type: 'object', additionalProperties: true } as const;
 
 export class ColumnDto {
@@ -86,6 +90,11 @@ export class CreateTableDto {
   @IsIn(['strict'])
   evolution_mode?: 'strict';
 
+  @ApiPropertyOptional({ enum: COMPATIBILITY_MODES, default: 'none', description: COMPATIBILITY_DOC })
+  @IsOptional()
+  @IsIn(COMPATIBILITY_MODES)
+  compatibility_mode?: CompatibilityMode;
+
   @ApiPropertyOptional({
     enum: WINDOW_CLASSES,
     default: '24h',
@@ -134,6 +143,9 @@ export class TableDto {
   @ApiProperty({ enum: ['strict', 'evolve'], example: 'strict' })
   evolution_mode!: 'strict' | 'evolve';
 
+  @ApiProperty({ enum: COMPATIBILITY_MODES, description: COMPATIBILITY_DOC, example: 'none' })
+  compatibility_mode!: CompatibilityMode;
+
   @ApiProperty({ enum: WINDOW_CLASSES, example: '24h' })
   idempotency_window!: WindowClass;
 
@@ -171,6 +183,7 @@ export function toTableDto(table: Table): TableDto {
     schema_version: table.schemaVersion,
     schema: { columns: table.columns },
     evolution_mode: table.evolutionMode,
+    compatibility_mode: table.compatibilityMode,
     idempotency_window: table.idempotencyWindow,
     created_at: table.createdAt.toISOString(),
     created_snapshot_id: table.createdSnapshotId,

@@ -1,5 +1,8 @@
 import { Module } from '@nestjs/common';
 import { SnapshotsModule } from '../snapshots/index.js';
+import { DroppedTables } from './dropped-tables.service.js';
+import { SchemaVersions } from './schema-versions.service.js';
+import { TableAlterations } from './table-alterations.service.js';
 import { TableCatalog } from './table-catalog.js';
 import { TableNames } from './table-names.js';
 import { TableRegistry } from './table-registry.js';
@@ -10,7 +13,26 @@ import { TablesService } from './tables.service.js';
 /** Table definitions, their schema versions and their validators. */
 @Module({
   imports: [SnapshotsModule],
-  providers: [TableNames, TableCatalog, TableRegistry, TableSchemas, TablesService, TableStore],
-  exports: [TableNames, TableCatalog, TableRegistry, TableSchemas, TablesService],
+  providers: [
+    DroppedTables,
+    SchemaVersions,
+    TableAlterations,
+    TableCatalog,
+    TableNames,
+    TableRegistry,
+    TableSchemas,
+    TablesService,
+    TableStore,
+  ],
+  exports: [
+    DroppedTables,
+    SchemaVersions,
+    TableAlterations,
+    TableCatalog,
+    TableNames,
+    TableRegistry,
+    TableSchemas,
+    TablesService,
+  ],
 })
 export class TablesModule {}

@@ -1,11 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { AppError } from '../../kernel/index.js';
-import { Notifications, SQLSTATE, sqlStateOf, Transactions } from '../../database/index.js';
+import { Transactions } from '../../database/index.js';
 import { SchemaPublisher } from '../snapshots/index.js';
 import { defineTable, TABLE_NAME, type TableRequest } from './table-definition.js';
 import { TableRegistry } from './table-registry.js';
-import { TableStore, type Table } from './table.store.js';
-import { TABLE_ALREADY_EXISTS, tableNotFound } from './tables.errors.js';
+import { TableStore, toTable, type Table } from './table.store.js';
+import { isNameTaken, tableAlreadyExists, tableNotFound } from './tables.errors.js';
 
 /** A tenant's tables as their owners manage them. Every change publishes a schema snapshot. */
 @Injectable()
@@ -15,27 +14,31 @@ export class TablesService {
     @Inject(TableStore) private readonly store: TableStore,
     @Inject(SchemaPublisher) private readonly publisher: SchemaPublisher,
     @Inject(TableRegistry) private readonly registry: TableRegistry,
-    @Inject(Notifications) private readonly notifications: Notifications,
   ) {}
 
   /** Rejects with REQUEST_INVALID or TABLE_ALREADY_EXISTS. `by` is the key that asks. */
   async create(tenantId: string, request: TableRequest, by: string): Promise<Table> {
     const definition = defineTable(request);
-    const { tableName, columns } = definition;
+    const { tableName, columns, compatibilityMode } = definition;
     const { table, catalogEpoch } = await this.transactions
       .write(async (tx) => {
-        const row = await this.store.insert(tx, tenantId, definition);
+        await this.publisher.lockCatalog(tx, tenantId);
+        const row = await this.store.insert(tx, tenantId, definition, by);
         const { tableId, schemaVersion } = row;
         const change = { kind: 'create_table', tableId, tableName, schemaVersion } as const;
         const published = await this.publisher.publishSchemaChange(tx, tenantId, change, by);
         await this.store.setCreatedSnapshot(tx, tableId, published.snapshotId);
-        const created: Table = { ...row, columns, createdSnapshotId: published.snapshotId };
-        return { table: created, catalogEpoch: published.catalogEpoch };
+        await this.store.setVersionSnapshot(tx, tableId, schemaVersion, published.snapshotId);
+        const created = toTable(row, columns, compatibilityMode);
+        return {
+          table: { ...created, createdSnapshotId: published.snapshotId },
+          catalogEpoch: published.catalogEpoch,
+        };
       })
       .catch((error: unknown) => {
-        throw sqlStateOf(error) === SQLSTATE.uniqueViolation ? alreadyExists(tableName, error) : error;
+        throw isNameTaken(error) ? tableAlreadyExists(tableName, error) : error;
       });
-    this.announce(tenantId, catalogEpoch);
+    this.registry.announceToAll(tenantId, catalogEpoch);
     return table;
   }
 
@@ -60,6 +63,7 @@ export class TablesService {
   async drop(tenantId: string, tableName: string, by: string): Promise<{ snapshotId: number }> {
     if (!TABLE_NAME.test(tableName)) throw tableNotFound(tableName);
     const { snapshotId, catalogEpoch } = await this.transactions.write(async (tx) => {
+      await this.publisher.lockCatalog(tx, tenantId);
       const row = await this.store.lockLive(tx, tenantId, tableName);
       if (row === undefined) throw tableNotFound(tableName);
       const { tableId, schemaVersion } = row;
@@ -68,18 +72,7 @@ export class TablesService {
       await this.store.setDroppedSnapshot(tx, tableId, published.snapshotId);
       return published;
     });
-    this.announce(tenantId, catalogEpoch);
+    this.registry.announceToAll(tenantId, catalogEpoch);
     return { snapshotId };
   }
-
-  /** To this process at once, to the others by notification. */
-  private announce(tenantId: string, catalogEpoch: number): void {
-    this.registry.announce(tenantId, catalogEpoch);
-    this.notifications.notify('tidemark_catalog', `${tenantId}:${catalogEpoch}`);
-  }
-}
-
-function alreadyExists(tableName: string, cause: unknown): AppError {
-  const context = { table: tableName };
-  return new AppError(TABLE_ALREADY_EXISTS, `There is a table "${tableName}" already.`, { context, cause });
 }

@@ -55,29 +55,13 @@ export async function addFiles(
   return rows.length;
 }
 
-/** Closes the open spans of a dropped table's files. Locks data files by id. */
-export async function removeTableFiles(tx: Tx, tableId: number, snapshotId: number): Promise<void> {
-  await query(
-    tx,
-    sql`WITH locked AS (
-          SELECT f.file_id FROM data_file f JOIN file_span s USING (file_id)
-          WHERE s.table_id = ${tableId} AND s.removed_snapshot_id IS NULL ORDER BY f.file_id FOR UPDATE OF f
-        ), closed AS (
-          UPDATE file_span SET removed_snapshot_id = ${snapshotId}
-          WHERE removed_snapshot_id IS NULL AND file_id IN (SELECT file_id FROM locked) RETURNING file_id
-        ), change AS (
-          INSERT INTO snapshot_file (snapshot_id, file_id, table_id, change)
-          SELECT ${snapshotId}, file_id, ${tableId}, 'remove' FROM closed
-        )
-        UPDATE data_file SET state = 'removed' WHERE file_id IN (SELECT file_id FROM closed) RETURNING file_id`,
-  );
-}
-
 export interface TableWatermark {
   readonly tableId: number;
   readonly tableName: string;
   readonly maxVisibilityToken: number;
   readonly schemaVersion: number;
+  /** True in the snapshot that no longer has the table. */
+  readonly dropped?: boolean;
 }
 
 /** Rows for the tables that changed with a snapshot. */
@@ -87,14 +71,16 @@ export async function insertWatermarks(
   watermarks: readonly TableWatermark[],
 ): Promise<void> {
   await tx.query(
-    `INSERT INTO snapshot_table_watermark (snapshot_id, table_id, table_name, max_visibility_token, schema_version)
-     SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::int[])`,
+    `INSERT INTO snapshot_table_watermark
+       (snapshot_id, table_id, table_name, max_visibility_token, schema_version, dropped)
+     SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::int[], $6::boolean[])`,
     [
       snapshotId,
       watermarks.map((w) => w.tableId),
       watermarks.map((w) => w.tableName),
       watermarks.map((w) => w.maxVisibilityToken),
       watermarks.map((w) => w.schemaVersion),
+      watermarks.map((w) => w.dropped ?? false),
     ],
   );
 }

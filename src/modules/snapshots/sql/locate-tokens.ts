@@ -14,10 +14,13 @@ export async function locateTokens(
 ): Promise<TokenLocationRow[]> {
   return query<TokenLocationRow>(
     executor,
-    sql`SELECT t.token, c.snapshot_id, f.path
+    sql`SELECT t.token, s.snapshot_id, f.path
         FROM unnest(${tokens}::bigint[]) AS t (token)
         JOIN data_file f ON f.table_id = ${tableId} AND f.content = 'data' AND f.state IN ('live', 'removed')
                         AND t.token BETWEEN f.min_visibility_token AND f.max_visibility_token
-        JOIN snapshot_file c ON c.file_id = f.file_id AND c.change = 'add'`,
+        CROSS JOIN LATERAL (
+          SELECT min(added_snapshot_id) AS snapshot_id FROM file_span WHERE file_id = f.file_id
+        ) s
+        WHERE s.snapshot_id IS NOT NULL`,
   );
 }

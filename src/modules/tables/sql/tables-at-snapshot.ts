@@ -17,12 +17,13 @@ export async function tablesAtSnapshot(
     sql`SELECT d.table_id, w.table_name, w.schema_version
         FROM table_def d
         CROSS JOIN LATERAL (
-          SELECT table_name, schema_version FROM snapshot_table_watermark
+          SELECT table_name, schema_version, dropped FROM snapshot_table_watermark
           WHERE table_id = d.table_id AND snapshot_id <= ${snapshotId}
           ORDER BY snapshot_id DESC LIMIT 1
         ) w
         WHERE d.tenant_id = ${tenantId} AND d.created_snapshot_id <= ${snapshotId}
           AND (d.dropped_snapshot_id IS NULL OR d.dropped_snapshot_id > ${snapshotId})
+          AND NOT w.dropped
         ORDER BY w.table_name`,
   );
 }

@@ -1,0 +1,88 @@
+import type { Column } from '../../kernel/index.js';
+
+export const COMPATIBILITY_MODES = ['none', 'backward', 'forward', 'full'] as const;
+
+/**
+ * What the next version of a schema owes to those who know the last one: `backward` to writers (each event that the
+ * last version took is taken), `forward` to readers (each query over the last version's columns runs, and finds the
+ * values that it expects), `full` to both, `none` to nobody.
+ */
+export type CompatibilityMode = (typeof COMPATIBILITY_MODES)[number];
+
+/** A change that the mode refuses. */
+export interface Incompatibility {
+  /** The column's name in the last version. */
+  readonly column: string;
+  readonly rule: CompatibilityRule;
+  readonly message: string;
+}
+
+type Party = 'backward' | 'forward';
+
+interface Rule {
+  /** Whom the change would break. */
+  readonly breaks: readonly Party[];
+  /** `after` is undefined where the column is gone. */
+  readonly applies: (before: Column, after: Column | undefined) => boolean;
+  readonly message: (before: Column, after: Column | undefined) => string;
+}
+
+const RULES = {
+  column_dropped: {
+    breaks: ['backward', 'forward'],
+    applies: (_, after) => after === undefined,
+    message: () => 'it would be gone for those who write or read it',
+  },
+  column_renamed: {
+    breaks: ['backward', 'forward'],
+    applies: (before, after) => after !== undefined && after.name !== before.name,
+    message: (_, after) => `those who write or read it do not know the name "${after?.name}"`,
+  },
+  default_removed: {
+    breaks: ['backward'],
+    applies: (before, after) =>
+      after !== undefined && !after.nullable && hasDefault(before) && !hasDefault(after),
+    message: () => 'it is not nullable: events that lack it would be refused',
+  },
+  type_widened: {
+    breaks: ['forward'],
+    applies: (before, after) => after !== undefined && after.type !== before.type,
+    message: (before, after) => `those who read ${before.type} may meet values of ${after?.type}`,
+  },
+  null_allowed: {
+    breaks: ['forward'],
+    applies: (before, after) => after !== undefined && after.nullable && !before.nullable,
+    message: () => 'those who read it do not expect null',
+  },
+} as const satisfies Readonly<Record<string, Rule>>;
+
+export type CompatibilityRule = keyof typeof RULES;
+
+const PARTIES: Readonly<Record<CompatibilityMode, readonly Party[]>> = {
+  none: [],
+  backward: ['backward'],
+  forward: ['forward'],
+  full: ['backward', 'forward'],
+};
+
+const hasDefault = (column: Column): boolean => column.default !== undefined && column.default !== null;
+
+/** Everything that `mode` refuses about going from one version's columns to the next's. Columns are told by their ids. */
+export function incompatibilities(
+  before: readonly Column[],
+  after: readonly Column[],
+  mode: CompatibilityMode,
+): Incompatibility[] {
+  const owed = PARTIES[mode];
+  if (owed.length === 0) return [];
+  const byId = new Map(after.map((column) => [column.id, column]));
+  const rules = Object.entries(RULES) as [CompatibilityRule, Rule][];
+  return before.flatMap((column) => {
+    const next = byId.get(column.id);
+    return rules.flatMap(([rule, { breaks, applies, message }]) =>
+      breaks.some((party) => owed.includes(party)) && applies(column, next)
+        ? [{ column: column.name, rule, message: message(column, next) }]
+        : [],
+    );
+  });
+}

@@ -1,0 +1,113 @@
+import { AppError, REQUEST_INVALID } from '../../kernel/index.js';
+import { TABLE_NAME, violationsOf, type ColumnRequest, type Violation } from './table-definition.js';
+
+/** One change of a table, whose form is right. Columns are named as they are at that point of the list. */
+export type TableChange =
+  | { readonly op: 'add_column'; readonly column: ColumnRequest }
+  | { readonly op: 'drop_column'; readonly name: string }
+  | { readonly op: 'rename_column'; readonly from: string; readonly to: string }
+  | { readonly op: 'change_type'; readonly name: string; readonly type: string }
+  | { readonly op: 'set_nullable'; readonly name: string; readonly nullable: boolean }
+  | { readonly op: 'set_default'; readonly name: string; readonly default: unknown }
+  | { readonly op: 'set_doc'; readonly name: string; readonly doc: string | null }
+  | { readonly op: 'move_column'; readonly name: string; readonly after: string | null }
+  | { readonly op: 'rename_table'; readonly to: string };
+
+export type ChangeOp = TableChange['op'];
+
+/** A change as a client sends it. */
+export interface ChangeRequest {
+  readonly op: string;
+  readonly column?: ColumnRequest | null | undefined;
+  readonly name?: string | null | undefined;
+  readonly from?: string | null | undefined;
+  readonly to?: string | null | undefined;
+  readonly type?: string | null | undefined;
+  readonly nullable?: boolean | null | undefined;
+  readonly default?: unknown;
+  readonly doc?: string | null | undefined;
+  readonly after?: string | null | undefined;
+}
+
+type Field = Exclude<keyof ChangeRequest, 'op'>;
+
+/** What each change takes. Where null says something, the words say what. */
+const FIELDS: Readonly<Record<ChangeOp, Partial<Record<Field, string | true>>>> = {
+  add_column: { column: true },
+  drop_column: { name: true },
+  rename_column: { from: true, to: true },
+  change_type: { name: true, type: true },
+  set_nullable: { name: true, nullable: true },
+  set_default: { name: true, default: 'null takes the default away' },
+  set_doc: { name: true, doc: 'null takes the text away' },
+  move_column: { name: true, after: 'null puts the column first' },
+  rename_table: { to: true },
+};
+
+export const CHANGE_OPS = Object.keys(FIELDS) as ChangeOp[];
+export const MAX_CHANGES = 2_000;
+const MAX_VIOLATIONS = 100;
+const ALL_FIELDS = [...new Set(Object.values(FIELDS).flatMap((fields) => Object.keys(fields)))] as Field[];
+
+/** Throws REQUEST_INVALID with every change that could be right for no table. */
+export function readChanges(requests: readonly ChangeRequest[]): TableChange[] {
+  const violations = requests.flatMap((request, index) => formViolations(request, changePath(index)));
+  if (violations.length > 0) throw invalidChanges(violations);
+  return requests.map(({ op, ...fields }) => {
+    const taken = Object.keys(FIELDS[op as ChangeOp]).map((field) => [field, fields[field as Field]]);
+    return { op, ...Object.fromEntries(taken) } as TableChange;
+  });
+}
+
+/** Where a change stands in the request. */
+export const changePath = (index: number): string => `$.changes[${index}]`;
+
+export function invalidChanges(violations: readonly Violation[]): AppError {
+  const [first] = violations;
+  const more = violations.length > 1 ? `, and ${violations.length - 1} more` : '';
+  return new AppError(REQUEST_INVALID, `${first?.path}: ${first?.message}${more}.`, {
+    context: { violations: violations.slice(0, MAX_VIOLATIONS) },
+  });
+}
+
+function formViolations(request: ChangeRequest, path: string): Violation[] {
+  const op = CHANGE_OPS.find((known) => known === request.op);
+  if (op === undefined) return [{ path: `${path}.op`, message: `must be one of ${CHANGE_OPS.join(', ')}` }];
+  const fields = FIELDS[op];
+  const misplaced = ALL_FIELDS.flatMap((field): Violation[] => {
+    const [value, takes] = [request[field], fields[field]];
+    if (takes === undefined) {
+      return value === undefined ? [] : [{ path: `${path}.${field}`, message: `${op} does not take it` }];
+    }
+    if (value === undefined || (value === null && takes === true)) {
+      const hint = takes === true ? '' : `; ${takes}`;
+      return [{ path: `${path}.${field}`, message: `is required by ${op}${hint}` }];
+    }
+    return [];
+  });
+  return misplaced.length > 0 ? misplaced : valueViolations(op, request, path);
+}
+
+/** What can be said of the values without the table. */
+function valueViolations(op: ChangeOp, request: ChangeRequest, path: string): Violation[] {
+  const probe = { name: 'x', type: 'string' };
+  switch (op) {
+    case 'add_column':
+      return violationsOf(request.column as ColumnRequest, `${path}.column`);
+    case 'rename_column':
+      return violationsOf({ ...probe, name: String(request.to) }, path).map((violation) => ({
+        ...violation,
+        path: `${path}.to`,
+      }));
+    case 'change_type':
+      return violationsOf({ ...probe, type: String(request.type) }, path);
+    case 'set_doc':
+      return violationsOf({ ...probe, doc: request.doc }, path);
+    case 'rename_table':
+      return TABLE_NAME.test(String(request.to))
+        ? []
+        : [{ path: `${path}.to`, message: `must match ${TABLE_NAME.source}` }];
+    default:
+      return [];
+  }
+}
