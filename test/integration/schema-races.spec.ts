@@ -67,9 +67,7 @@ async function rows(tableName: string): Promise<Record<string, unknown>[]> {
   const table = (await catalog.tablesAt(TENANT, snapshotId)).find((each) => each.tableName === tableName);
   if (table === undefined) throw new Error(`there is no table ${tableName}`);
   const { tableId, columns } = table;
-  const files = (await new SnapshotFiles(transactions).liveDataFiles({ snapshotId } as never, [tableId])).get(
-    tableId,
-  );
+  const files = (await new SnapshotFiles(transactions).liveDataFiles({ snapshotId }, [tableId])).get(tableId);
   const objects = join(stage.scratch, '..', 'objects');
   const result = await query.run({
     tenantId: TENANT,

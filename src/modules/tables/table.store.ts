@@ -88,10 +88,6 @@ export class TableStore {
     return (await tx.findOne(TableDefEntity, { where, lock: { mode: 'pessimistic_write' } })) ?? undefined;
   }
 
-  async find(tx: Tx, tableId: number): Promise<TableDefEntity | undefined> {
-    return (await tx.findOneBy(TableDefEntity, { tableId })) ?? undefined;
-  }
-
   async findLive(tx: Tx, tenantId: string, tableName: string): Promise<Table | undefined> {
     const row = await tx.findOneBy(TableDefEntity, { tenantId, tableName, droppedSnapshotId: IsNull() });
     return row === null ? undefined : (await this.withSchemas(tx, [row]))[0];
