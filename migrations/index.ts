@@ -8,6 +8,7 @@ import { Quarantine1796000000101 } from './1796000000101-quarantine.js';
 import { LedgerLife1796000000400 } from './1796000000400-ledger-life.js';
 import { SteadyLoad1796000000401 } from './1796000000401-steady-load.js';
 import { SchemaEvolution1796000000600 } from './1796000000600-schema-evolution.js';
+import { DeadLetterLife1796000000740 } from './1796000000740-dead-letter-life.js';
 
 /** In the order in which they are applied. Listed as classes: globs do not survive a build. */
 export const MIGRATIONS = [
@@ -21,4 +22,5 @@ export const MIGRATIONS = [
   LedgerLife1796000000400,
   SteadyLoad1796000000401,
   SchemaEvolution1796000000600,
+  DeadLetterLife1796000000740,
 ];

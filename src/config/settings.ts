@@ -74,6 +74,8 @@ export interface Settings {
   readonly bus: {
     /** 1 but in tests: what is kept for hours is kept for this part of it. */
     readonly windowDivisor: number;
+    /** At least; the divisor is not applied to it. */
+    readonly deadLetterRetentionMs: number;
   };
   readonly maintenance: { readonly expiredLeasesCron: string; readonly purgeCron: string };
   readonly tables: {
@@ -215,7 +217,10 @@ function toSettings(values: Parsed): Settings {
       writeConcurrency: values.TIDEMARK_WRITE_CONCURRENCY,
       scratchDir: resolve(dataDir, 'scratch', 'engine'),
     },
-    bus: { windowDivisor: values.TIDEMARK_WINDOW_DIVISOR },
+    bus: {
+      windowDivisor: values.TIDEMARK_WINDOW_DIVISOR,
+      deadLetterRetentionMs: values.TIDEMARK_DEAD_LETTER_RETENTION_MS,
+    },
     maintenance: {
       expiredLeasesCron: values.TIDEMARK_EXPIRED_LEASES_CRON,
       purgeCron: values.TIDEMARK_PURGE_CRON,

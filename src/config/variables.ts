@@ -199,6 +199,11 @@ export const VARIABLES = {
     '*/30 * * * * *',
     'When maintenance rotates the ledger and drops what is no longer needed, as far as it is due.',
   ),
+  TIDEMARK_DEAD_LETTER_RETENTION_MS: variable(
+    integer(1, 3650 * 86_400_000).default(30 * 86_400_000),
+    '2592000000',
+    'How long dead letters are kept, whatever became of them, and never shorter than their keys are remembered.',
+  ),
   TIDEMARK_QUERY_TIMEOUT_MS: variable(milliseconds(30_000), '30000', 'Longest run of one query.'),
   TIDEMARK_QUERY_MEMORY_BYTES: variable(bytes(GIB, 64 * MIB), '1073741824', 'Memory of one query.'),
   TIDEMARK_QUERY_CONCURRENCY: variable(

@@ -91,6 +91,7 @@ describe('the ledger of a service', () => {
     const metrics = await other.client().get('/v1/metrics');
     expect(metrics.status).toBe(200);
     expect(String(metrics.body)).toMatch(/tidemark_ledger_generation\{class="body"\} \d+/);
+    expect(String(metrics.body)).toMatch(/^tidemark_dead_letters 0$/m);
   });
 
   it.each(['ledger.rotated', 'ledger.leaf_dropped'])('goes on after a kill at %s', async (point) => {

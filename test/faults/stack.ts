@@ -75,6 +75,8 @@ export class Stack {
       // Ledger windows of four minutes, and generations of bodies of nine seconds.
       TIDEMARK_WINDOW_DIVISOR: '400',
       TIDEMARK_PURGE_CRON: '*/2 * * * * *',
+      // None may go: their keys are remembered for longer than a round.
+      TIDEMARK_DEAD_LETTER_RETENTION_MS: '1',
       ...options.env,
     };
     const ends: Ends = { listen: () => undefined };

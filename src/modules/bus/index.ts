@@ -2,6 +2,7 @@ export { BusModule } from './bus.module.js';
 export { IDEMPOTENCY_KEY_REUSED } from './bus.errors.js';
 export type { DeadEvent } from './dead-event.js';
 export { DeadLetterStore, type DeadEventFate, type DeadLetter } from './dead-letter.store.js';
+export { DeadLetterUpkeep, type DeadLetterReport } from './dead-letter-upkeep.js';
 export { LedgerUpkeep, type UpkeepReport } from './ledger-upkeep.js';
 export { LedgerUpkeepModule } from './ledger-upkeep.module.js';
 export { isEpochChange, ReplayAppender, type ReplayedEvent } from './replay-appender.js';

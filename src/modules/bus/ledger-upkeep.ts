@@ -57,7 +57,7 @@ export class LedgerUpkeep {
   constructor(
     @Inject(Transactions) private readonly transactions: Transactions,
     @Inject(CLOCK) private readonly clock: Clock,
-    @Inject(settingsOf('bus')) private readonly settings: Settings['bus'],
+    @Inject(settingsOf('bus')) private readonly settings: Pick<Settings['bus'], 'windowDivisor'>,
   ) {}
 
   async runOnce(): Promise<UpkeepReport> {

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Counter, Gauge } from 'prom-client';
 import { METRICS, type MetricsRegistry } from '../../kernel/index.js';
-import type { UpkeepReport } from '../bus/index.js';
+import type { DeadLetterReport, UpkeepReport } from '../bus/index.js';
 
 /** As of the last run in this process. Every maintenance process shows the same gauges: take the maximum. */
 @Injectable()
@@ -13,6 +13,9 @@ export class PurgeMetrics {
   private readonly dropped: Counter;
   private readonly putOff: Counter;
   private readonly claims: Counter;
+  private readonly openLetters: Gauge;
+  private readonly oldestLetter: Gauge;
+  private readonly purgedLetters: Counter<'state'>;
 
   constructor(@Inject(METRICS) registry: MetricsRegistry) {
     const registers = [registry];
@@ -56,9 +59,25 @@ export class PurgeMetrics {
       help: 'Settled claims that this process has deleted.',
       registers,
     });
+    this.openLetters = new Gauge({
+      name: 'tidemark_dead_letters',
+      help: 'Dead letters of all tenants that were neither replayed nor discarded, counted up to a million.',
+      registers,
+    });
+    this.oldestLetter = new Gauge({
+      name: 'tidemark_dead_letters_oldest_seconds',
+      help: 'Age of the oldest of them; at the retention it is deleted.',
+      registers,
+    });
+    this.purgedLetters = new Counter({
+      name: 'tidemark_dead_letters_purged_total',
+      help: 'Dead letters that this process has deleted for their age, by what had become of them.',
+      labelNames: ['state'],
+      registers,
+    });
   }
 
-  ran(report: UpkeepReport): void {
+  ran(report: UpkeepReport, letters: DeadLetterReport): void {
     for (const { className, current, ageMs, leaves, oldest } of report.generations) {
       const labels = { class: className };
       this.current.set(labels, current);
@@ -69,5 +88,8 @@ export class PurgeMetrics {
     this.dropped.inc(report.droppedLeaves.length);
     this.putOff.inc(report.putOff.length);
     this.claims.inc(report.purgedClaims);
+    this.openLetters.set(letters.open);
+    this.oldestLetter.set(letters.oldestOpenMs / 1000);
+    for (const [state, count] of Object.entries(letters.purged)) this.purgedLetters.inc({ state }, count);
   }
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/comm
 import { settingsOf, type Settings } from '../../config/index.js';
 import { Transactions } from '../../database/index.js';
 import { CLOCK, LOGGER, type Clock, type Logger } from '../../kernel/index.js';
-import { LedgerUpkeep } from '../bus/index.js';
+import { DeadLetterUpkeep, LedgerUpkeep } from '../bus/index.js';
 import { onCron, type ScheduledTask } from './on-cron.js';
 import { PurgeMetrics } from './purge-metrics.js';
 import { forgetPurgeRuns, recordScheduledRun } from './sql/maintenance-runs.js';
@@ -10,8 +10,8 @@ import { forgetPurgeRuns, recordScheduledRun } from './sql/maintenance-runs.js';
 const RUNS_KEPT_MS = 30 * 24 * 3_600_000;
 
 /**
- * Keeps the bus from growing: rotates, drops, purges, as far as due. A run that rotated or dropped leaves a
- * `maintenance_run`; the claims that it purged are counted there, and are no reason for one.
+ * Keeps the bus from growing: rotates, drops, purges, as far as due. A run that rotated, dropped, or purged dead letters
+ * leaves a `maintenance_run`; the claims that it purged are counted there, and are no reason for one.
  */
 @Injectable()
 export class PurgeTask implements ScheduledTask, BeforeApplicationShutdown {
@@ -19,6 +19,7 @@ export class PurgeTask implements ScheduledTask, BeforeApplicationShutdown {
 
   constructor(
     @Inject(LedgerUpkeep) private readonly upkeep: LedgerUpkeep,
+    @Inject(DeadLetterUpkeep) private readonly deadLetters: DeadLetterUpkeep,
     @Inject(Transactions) private readonly transactions: Transactions,
     @Inject(PurgeMetrics) private readonly metrics: PurgeMetrics,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -43,12 +44,16 @@ export class PurgeTask implements ScheduledTask, BeforeApplicationShutdown {
   private async purge(): Promise<void> {
     const startedAt = this.clock.now();
     const report = await this.upkeep.runOnce();
-    this.metrics.ran(report);
+    const letters = await this.deadLetters.runOnce();
+    this.metrics.ran(report, letters);
     const { rotated, droppedLeaves, leavesInUse, putOff, purgedClaims } = report;
     if (putOff.length > 0) this.logger.warn({ putOff }, 'parts of the ledger are locked and were put off');
-    if (rotated.length === 0 && droppedLeaves.length === 0) return;
+    const { purged } = letters;
+    const purgedLetters = purged.dead + purged.replayed + purged.discarded;
+    if (purged.dead > 0) this.logger.warn(purged, 'dead letters that nobody had looked after were purged');
+    if (rotated.length === 0 && droppedLeaves.length === 0 && purgedLetters === 0) return;
     this.logger.info(
-      { rotated, droppedLeaves, leavesInUse, purgedClaims },
+      { rotated, droppedLeaves, leavesInUse, purgedClaims, purgedLetters },
       'the ledger was rotated or purged',
     );
     await this.transactions.pooled(async (pool) => {
@@ -61,6 +66,7 @@ export class PurgeTask implements ScheduledTask, BeforeApplicationShutdown {
           leaves_in_use: leavesInUse,
           put_off: putOff,
           purged_claims: purgedClaims,
+          purged_dead_letters: purged,
         },
       });
       await forgetPurgeRuns(pool, RUNS_KEPT_MS);
