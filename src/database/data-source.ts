@@ -1,6 +1,7 @@
 import { DataSource, type EntitySchema, type EntityTarget } from 'typeorm';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { registerPgTypes } from './pg-types.js';
+import { PreparingClient } from './prepared-client.js';
 
 export interface DataSourceOptions {
   readonly poolMax: number;
@@ -36,6 +37,7 @@ export function createDataSource(url: string, options: DataSourceOptions): DataS
     poolSize: options.poolMax,
     logging: false,
     extra: {
+      Client: PreparingClient,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       lock_timeout: LOCK_TIMEOUT_MS,

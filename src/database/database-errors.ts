@@ -7,10 +7,11 @@ export const SQLSTATE = {
   lockNotAvailable: '55P03',
   deadlock: '40P01',
   serializationFailure: '40001',
-  /** Raised by the ingest function; see the migration that creates it. */
+  /** Raised by the functions of the bus; see the migrations that create them. */
   ingestDuplicate: 'TM001',
   ingestRotated: 'TM002',
   ingestEpochChanged: 'TM003',
+  claimHeadMoved: 'TM004',
 } as const;
 
 /** Connection exceptions, insufficient resources, operator intervention. */

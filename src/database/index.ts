@@ -12,5 +12,5 @@ export { raiseIncident, type Incident } from './incidents.js';
 export { insertNew } from './insert-new.js';
 export { applyMigrations, Migrations } from './migrations.js';
 export { DATABASE_URL, Notifications, type Channel } from './notifications.js';
-export { identifier, query, sql, Statement, type SqlExecutor } from './sql.js';
+export { identifier, prepared, query, sql, Statement, type SqlExecutor } from './sql.js';
 export { Transactions, type Tx } from './transactions.js';

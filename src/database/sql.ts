@@ -1,3 +1,5 @@
+import { preparedMark } from './prepared-client.js';
+
 /** A statement with its values apart. Build it with `sql`, run it with `query`. */
 export class Statement {
   constructor(
@@ -33,6 +35,17 @@ export function sql(parts: TemplateStringsArray, ...args: readonly unknown[]): S
   });
   return new Statement(text, values);
 }
+
+/**
+ * `sql` for a statement that is planned once a connection: one that runs often and takes longer to plan than to run. Its
+ * text must be the same each time, and its plan good for any values. No other statement may have the name.
+ */
+export const prepared =
+  (name: string) =>
+  (parts: TemplateStringsArray, ...args: readonly unknown[]): Statement => {
+    const { text, values } = sql(parts, ...args);
+    return new Statement(preparedMark(name) + text, values);
+  };
 
 /** What runs statements: a transaction (`Tx`) or the pool (`DataSource`). */
 export interface SqlExecutor {

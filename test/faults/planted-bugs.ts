@@ -49,7 +49,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
       {
         file: 'src/modules/bus/ingest-bus.postgres.js',
-        anchor: 'assertContiguous(range.base, parts.map(({ header }) => header));',
+        anchor: 'assertContiguous(base, headers);',
         text: '',
       },
     ],
@@ -159,9 +159,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
       {
         file: COMMITTER,
-        anchor: 'const [row] = await this.transactions.write((tx) => this.dataFiles.insertPending(',
+        anchor: 'const [row] = await this.transactions.single((pool) => this.dataFiles.insertPending(',
         text: `await this.store.putFile(key, file.path, { sha256: file.sha256, signal });
-        const [row] = await this.transactions.write((tx) => this.dataFiles.insertPending(`,
+        const [row] = await this.transactions.single((pool) => this.dataFiles.insertPending(`,
       },
     ],
   },

@@ -1,5 +1,6 @@
 import { DataSource } from 'typeorm';
-import { createDataSource, query, sql, Transactions } from '../../src/database/index.js';
+import { armFailpoints } from '../../src/kernel/index.js';
+import { createDataSource, prepared, query, sql, Transactions } from '../../src/database/index.js';
 import { TENANCY_ENTITIES } from '../../src/modules/tenancy/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { startDatabaseProxy } from '../support/database-proxy.js';
@@ -96,6 +97,45 @@ describe('a write transaction', () => {
       ),
     );
     expect(settings).toEqual({ lock: '5s', statement: '15s', idle: '5s' });
+  });
+});
+
+describe('a write of one statement', () => {
+  afterEach(() => armFailpoints([]));
+
+  it('commits it', async () => {
+    await transactions.single((pool) => query(pool, insert('single-1')));
+    expect(await tenantIds('single-')).toEqual(['single-1']);
+  });
+
+  it('is not sent, or has come through, where it stops before its commit or after it', async () => {
+    armFailpoints([{ name: 'database.commit', action: 'unavailable', count: 1 }]);
+    const before = transactions.single((pool) => query(pool, insert('stopped-1')));
+    await expect(before).rejects.toMatchObject({ code: 'DEPENDENCY_UNAVAILABLE' });
+    armFailpoints([{ name: 'database.committed', action: 'unavailable', count: 1 }]);
+    const after = transactions.single((pool) => query(pool, insert('stopped-2')));
+    await expect(after).rejects.toMatchObject({ code: 'DEPENDENCY_UNAVAILABLE' });
+    expect(await tenantIds('stopped-')).toEqual(['stopped-2']);
+  });
+});
+
+describe('a prepared statement', () => {
+  const twice = (n: number) => prepared('twice_of')`SELECT ${n}::int * 2 AS n`;
+  const plans = sql`SELECT count(*)::int AS plans, sum(generic_plans + custom_plans)::int AS runs
+                    FROM pg_prepared_statements WHERE name = 'twice_of'`;
+
+  it('is planned once a connection, and takes other values each time', async () => {
+    await transactions.write(async (tx) => {
+      for (const n of [1, 2, 3]) expect(await query(tx, twice(n))).toEqual([{ n: n * 2 }]);
+      expect(await query(tx, plans)).toEqual([{ plans: 1, runs: 3 }]);
+    });
+  });
+
+  it('gives its name to no other text', async () => {
+    await transactions.write(async (tx) => {
+      await query(tx, twice(1));
+      await expect(query(tx, prepared('twice_of')`SELECT ${1}::int AS n`)).rejects.toThrow('unique');
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { Transactions, type Tx } from '../../database/index.js';
+import { SQLSTATE, sqlStateOf, Transactions, type Tx } from '../../database/index.js';
 import { BatchIds } from './batch-ids.js';
 import { assertContiguous, partsOf, type ClaimRange } from './claim-assembly.js';
 import { GroupCommitter } from './commit-group.js';
@@ -18,15 +18,7 @@ import type {
   WindowClass,
 } from './ingest-bus.js';
 import { readBacklog } from './sql/backlog.js';
-import {
-  readBodies,
-  readHeaders,
-  readRange,
-  takeLease,
-  writeClaimItems,
-  type BatchPart,
-  type ClaimRow,
-} from './sql/claim.js';
+import { readBodies, readClaimable, takeClaim, type BatchPart, type ClaimRow } from './sql/claim.js';
 import { findLedgerRows, type FoundLedgerRow } from './sql/find-ledger-rows.js';
 import {
   extendLease,
@@ -44,7 +36,11 @@ const MAX_BATCHES = 2_000;
 
 const UNREADABLE_DELAY_MS = 1_000;
 
-class HeadMoved extends Error {}
+interface Leased {
+  readonly row: ClaimRow;
+  readonly parts: readonly BatchPart[];
+  readonly bodies: Promise<ReadonlyMap<number, Buffer>>;
+}
 
 /** The bus in Postgres: ledger, headers and bodies in partitioned tables, claims as rows with leases. */
 @Injectable()
@@ -120,7 +116,7 @@ export class PostgresIngestBus implements IngestBus {
   ): Promise<Claim | undefined> {
     const leased = await this.lease(tenantId, consumer, limits, leaseMs);
     if (leased === undefined) return undefined;
-    const { row, parts } = leased;
+    const { row, parts, bodies } = leased;
     const claim = {
       claimId: row.claim_id,
       tenantId,
@@ -132,9 +128,7 @@ export class PostgresIngestBus implements IngestBus {
       batches: [],
     };
     try {
-      const headers = parts.map(({ header }) => header);
-      const bodies = await this.transactions.pooled((pool) => readBodies(pool, headers));
-      return { ...claim, batches: withBodies(tenantId, parts, bodies) };
+      return { ...claim, batches: withBodies(tenantId, parts, await bodies) };
     } catch (error) {
       // The caller has no claim to give back. Where this fails too, the lease ends by itself.
       await this.nack(claim, UNREADABLE_DELAY_MS, 'the bodies could not be read').catch(() => undefined);
@@ -142,45 +136,34 @@ export class PostgresIngestBus implements IngestBus {
     }
   }
 
-  /** Takes the lease in a transaction of its own; again where the head moved before the lease was ours. */
+  /**
+   * Takes the lease, again where the head moved before it was ours. The bodies are read meanwhile: those of a range that
+   * nobody has published are there.
+   */
   private async lease(
     tenantId: string,
     consumer: string,
     limits: ClaimLimits,
     leaseMs: number,
-  ): Promise<{ row: ClaimRow; parts: BatchPart[] } | undefined> {
+  ): Promise<Leased | undefined> {
     for (;;) {
+      const range = await this.transactions.pooled((pool) => readClaimable(pool, tenantId, MAX_BATCHES));
+      if (range === undefined) return undefined;
+      const { base } = range;
+      const split: ClaimRange['split'] =
+        range.split === null || range.split >= limits.maxRows ? undefined : range.split;
+      const parts = partsOf(range.headers, { base, split }, limits);
+      if (parts.length === 0) throw new Error(`tenant ${tenantId} has tokens above ${base} but no batches`);
+      const headers = parts.map(({ header }) => header);
+      assertContiguous(base, headers);
+      const bodies = this.transactions.pooled((pool) => readBodies(pool, headers));
+      bodies.catch(() => undefined);
       try {
-        return await this.transactions.write(async (tx) => {
-          const range = await readRange(tx, tenantId);
-          if (range === undefined || range.clock <= range.base) return undefined;
-          const split: ClaimRange['split'] =
-            range.split === null || range.split >= limits.maxRows ? undefined : range.split;
-          const headers = await readHeaders(tx, tenantId, range, MAX_BATCHES);
-          const parts = partsOf(headers, { base: range.base, split }, limits);
-          const last = parts.at(-1)?.toToken;
-          if (last === undefined)
-            throw new Error(`tenant ${tenantId} has tokens above ${range.base} but no batches`);
-          assertContiguous(
-            range.base,
-            parts.map(({ header }) => header),
-          );
-          const row = await takeLease(tx, {
-            tenantId,
-            consumer,
-            base: range.base,
-            last,
-            leaseMs,
-            splitRows: split,
-          });
-          if (row === undefined) return undefined;
-          // From here on nobody else can publish for this tenant. Somebody may have, since the range was read.
-          if ((await readRange(tx, tenantId))?.base !== range.base) throw new HeadMoved();
-          await writeClaimItems(tx, row, parts);
-          return { row, parts };
-        });
+        const terms = { tenantId, consumer, base, leaseMs, splitRows: split, parts };
+        const row = await this.transactions.single((pool) => takeClaim(pool, terms));
+        return row && { row, parts, bodies };
       } catch (error) {
-        if (!(error instanceof HeadMoved)) throw error;
+        if (sqlStateOf(error) !== SQLSTATE.claimHeadMoved) throw error;
       }
     }
   }

@@ -93,8 +93,8 @@ export class ClaimCommitter {
     const { file, eventCount, dead } = await this.writer.write(work, signal);
     if (file === undefined) return { tableId, maxVisibilityToken, eventCount, fileIds: [], dead };
     const key = this.keys.dataFile({ tenantId, tableId, writer: claim.claimId });
-    const [row] = await this.transactions.write((tx) =>
-      this.dataFiles.insertPending(tx, [pendingFile(claim, table, current, key, file)]),
+    const [row] = await this.transactions.single((pool) =>
+      this.dataFiles.insertPending(pool, [pendingFile(claim, table, current, key, file)]),
     );
     if (row === undefined) throw new Error(`object key ${key} was drawn twice`);
     await failpoint('commit.pending_row');

@@ -26,6 +26,9 @@ const MAX_BACKOFF_MS = 10_000;
 const MAX_NACK_DELAY_MS = 30_000;
 const MAX_CAUSE_CHARS = 500;
 
+/** A backlog that is due for no other reason than that someone waits. */
+const NOTHING_PENDING = { pendingEvents: 0, pendingBytes: 0, oldestAgeMs: 0 };
+
 /** A tenant that could not be claimed: nothing in the bus holds it back, so this process does. */
 interface Setback {
   readonly failures: number;
@@ -107,6 +110,9 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
   requestFlush(tenantId: string, token: number): void {
     if (token <= (this.flushTokens.get(tenantId) ?? 0)) return;
     this.flushTokens.set(tenantId, token);
+    // Where nothing stands in the way, the claim tells as well as a look whether there is something to commit.
+    const oldest = { tenantId, publishedToken: token - 1, lastToken: token, ...NOTHING_PENDING };
+    if (this.dueInMs(oldest) <= 0 && this.schedule.startNow(tenantId)) return;
     if (this.schedule.outdate()) this.loop.wake();
   }
 

@@ -43,6 +43,29 @@ describe('Schedule', () => {
     expect(looks()).toBe(1);
   });
 
+  it('starts one ahead of the next look where a slot is free and nobody else waits for it', async () => {
+    const { schedule, started, end } = scheduleOf(2);
+    expect(schedule.startNow('early')).toBe(false);
+    schedule.offer([], never);
+    expect(schedule.startNow('a')).toBe(true);
+    expect(schedule.startNow('a')).toBe(false);
+    expect(schedule.startNow('b')).toBe(true);
+    expect(schedule.startNow('c')).toBe(false);
+    schedule.offer([due('d', 2), due('e', 1)], never);
+    await end('a');
+    expect(started).toEqual(['a', 'b', 'd']);
+    expect(schedule.startNow('c')).toBe(false);
+    await end('b');
+    await end('e');
+    expect(started).toEqual(['a', 'b', 'd', 'e']);
+    expect(schedule.startNow('c')).toBe(true);
+    const stopped = new AbortController();
+    schedule.offer([], stopped.signal);
+    stopped.abort();
+    await end('c');
+    expect(schedule.startNow('a')).toBe(false);
+  });
+
   it('goes on beside a commit that does not end', async () => {
     const { schedule, started, end } = scheduleOf(2);
     schedule.offer([due('stuck', 9), due('a', 8), due('b', 7)], never);

@@ -32,6 +32,8 @@ export class Schedule {
   private readonly lastTurns = new Map<string, number>();
   private waiting: DueTenant[] = [];
   private outdated = false;
+  /** Of the last look; commits that start without one go by it. */
+  private signal: AbortSignal | undefined;
   private takenUpSince = 0;
 
   constructor(private readonly options: ScheduleOptions) {}
@@ -49,7 +51,17 @@ export class Schedule {
       .sort((a, b) => a.rank.group - b.rank.group || b.rank.waitedMs - a.rank.waitedMs)
       .map(({ one }) => one);
     this.outdated = false;
+    this.signal = signal;
     this.fill(signal);
+  }
+
+  /** Starts a commit ahead of the next look. Answers false where there has been none, or others come first. */
+  startNow(tenantId: string): boolean {
+    const { signal } = this;
+    if (signal === undefined || signal.aborted || this.isFull) return false;
+    if (this.waiting.length > 0 || this.running.has(tenantId)) return false;
+    this.start(tenantId, signal);
+    return true;
   }
 
   /** Something changed since the last look. Answers whether a new one could start a commit now. */

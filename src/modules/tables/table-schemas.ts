@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { Column } from '../../kernel/index.js';
-import { query, sql, Transactions } from '../../database/index.js';
+import { prepared, query, sql, Transactions } from '../../database/index.js';
 
 const MAX_CACHED = 1000;
 
@@ -33,7 +33,7 @@ export class TableSchemas {
     const rows = await this.transactions.pooled((pool) =>
       query<{ table_id: number; schema_version: number }>(
         pool,
-        sql`SELECT table_id, schema_version FROM table_def
+        prepared('current_versions')`SELECT table_id, schema_version FROM table_def
             WHERE table_id = ANY (${tableIds}::bigint[]) AND dropped_snapshot_id IS NULL`,
       ),
     );

@@ -1,4 +1,4 @@
-import { query, sql, type SqlExecutor } from '../../../database/index.js';
+import { prepared, query, type SqlExecutor } from '../../../database/index.js';
 
 export interface BacklogRow {
   readonly tenant_id: string;
@@ -19,7 +19,9 @@ const MAX_COUNTED = 10_000;
 export async function readBacklog(executor: SqlExecutor): Promise<BacklogRow[]> {
   return query<BacklogRow>(
     executor,
-    sql`SELECT c.tenant_id, h.published_token, c.last_token, p.events AS pending_events, p.bytes AS pending_bytes,
+    prepared(
+      'backlog',
+    )`SELECT c.tenant_id, h.published_token, c.last_token, p.events AS pending_events, p.bytes AS pending_bytes,
                greatest(0, extract(epoch FROM clock_timestamp() - p.oldest) * 1000)::float8 AS oldest_age_ms
         FROM tenant_clock c
         JOIN tenant_head h USING (tenant_id)

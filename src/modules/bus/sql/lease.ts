@@ -1,4 +1,4 @@
-import { query, sql, type SqlExecutor } from '../../../database/index.js';
+import { prepared, query, sql, type SqlExecutor } from '../../../database/index.js';
 
 export interface LeaseId {
   readonly claimId: number;
@@ -13,7 +13,9 @@ export const LEASE_EXPIRED = 'lease expired';
 export async function extendLease(executor: SqlExecutor, lease: LeaseId, leaseMs: number): Promise<boolean> {
   const rows = await query(
     executor,
-    sql`UPDATE ingest_claim_batch SET lease_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
+    prepared(
+      'extend_lease',
+    )`UPDATE ingest_claim_batch SET lease_until = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
         WHERE claim_id = ${lease.claimId} AND attempt = ${lease.attempt} AND state = 'live' RETURNING claim_id`,
   );
   return rows.length === 1;
@@ -23,7 +25,7 @@ export async function extendLease(executor: SqlExecutor, lease: LeaseId, leaseMs
 export async function fenceLease(executor: SqlExecutor, lease: LeaseId): Promise<boolean> {
   const rows = await query(
     executor,
-    sql`UPDATE ingest_claim_batch SET state = 'acked'
+    prepared('fence_lease')`UPDATE ingest_claim_batch SET state = 'acked'
         WHERE claim_id = ${lease.claimId} AND attempt = ${lease.attempt} AND state = 'live' RETURNING claim_id`,
   );
   return rows.length === 1;
@@ -33,7 +35,7 @@ export async function fenceLease(executor: SqlExecutor, lease: LeaseId): Promise
 export async function settleLease(executor: SqlExecutor, lease: LeaseId): Promise<boolean> {
   const rows = await query(
     executor,
-    sql`UPDATE ingest_claim_batch SET state = 'acked'
+    prepared('settle_lease')`UPDATE ingest_claim_batch SET state = 'acked'
         WHERE claim_id = ${lease.claimId} AND attempt = ${lease.attempt} AND state IN ('live', 'acked')
         RETURNING claim_id`,
   );

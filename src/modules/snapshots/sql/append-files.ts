@@ -1,4 +1,4 @@
-import { query, sql, type Tx } from '../../../database/index.js';
+import { prepared, query, sql, type Tx } from '../../../database/index.js';
 
 /** The tables of a range with their state under the head lock: schema changes take the same lock. */
 export interface TableState {
@@ -11,7 +11,9 @@ export interface TableState {
 export async function readTableStates(tx: Tx, tableIds: readonly number[]): Promise<TableState[]> {
   return query<TableState>(
     tx,
-    sql`SELECT table_id, table_name, schema_version, dropped_snapshot_id IS NOT NULL AS dropped
+    prepared(
+      'table_states',
+    )`SELECT table_id, table_name, schema_version, dropped_snapshot_id IS NOT NULL AS dropped
         FROM table_def WHERE table_id = ANY (${tableIds}::bigint[])`,
   );
 }
@@ -38,7 +40,7 @@ export async function addFiles(
 ): Promise<number> {
   const rows = await query(
     tx,
-    sql`WITH live AS (
+    prepared('add_files')`WITH live AS (
           UPDATE data_file SET state = 'live', sequence_number = ${at.sequenceNumber}
           WHERE state = 'pending' AND file_id IN (
             SELECT file_id FROM data_file WHERE file_id = ANY (${fileIds}::bigint[]) ORDER BY file_id FOR UPDATE)

@@ -1,4 +1,4 @@
-import { query, sql, type SqlExecutor, type Tx } from '../../../database/index.js';
+import { prepared, query, sql, type SqlExecutor, type Tx } from '../../../database/index.js';
 
 export interface Head {
   readonly snapshotId: number;
@@ -22,7 +22,7 @@ const toHead = (row: HeadRow): Head => ({
 export async function lockHead(tx: Tx, tenantId: string): Promise<Head> {
   const [row] = await query<HeadRow>(
     tx,
-    sql`SELECT snapshot_id, published_token, last_sequence_number FROM tenant_head
+    prepared('lock_head')`SELECT snapshot_id, published_token, last_sequence_number FROM tenant_head
         WHERE tenant_id = ${tenantId} FOR UPDATE`,
   );
   if (row === undefined) throw new Error(`tenant ${tenantId} has no head`);
@@ -36,7 +36,7 @@ export async function readProgress(
 ): Promise<{ publishedToken: number; snapshotId: number; lastToken: number } | undefined> {
   const [row] = await query<HeadRow & { last_token: number }>(
     executor,
-    sql`SELECT h.snapshot_id, h.published_token, h.last_sequence_number, c.last_token
+    prepared('read_progress')`SELECT h.snapshot_id, h.published_token, h.last_sequence_number, c.last_token
         FROM tenant_head h JOIN tenant_clock c USING (tenant_id) WHERE h.tenant_id = ${tenantId}`,
   );
   return row && { ...toHead(row), lastToken: row.last_token };
@@ -63,7 +63,7 @@ export async function advanceHead(
   const sequenceNumber = head.sequenceNumber + 1;
   const [row] = await query<{ snapshot_id: number }>(
     tx,
-    sql`WITH s AS (
+    prepared('advance_head')`WITH s AS (
           INSERT INTO snapshot (tenant_id, parent_snapshot_id, operation, max_visibility_token, sequence_number,
                                 publication_id, created_at, created_by, summary)
           SELECT p.tenant_id, p.snapshot_id, ${next.operation}, ${next.publishedToken}, ${sequenceNumber},

@@ -1,4 +1,4 @@
-import { query, sql, type SqlExecutor } from '../../../database/index.js';
+import { prepared, query, sql, type SqlExecutor } from '../../../database/index.js';
 
 export interface LiveFileRow {
   readonly file_id: number;
@@ -23,7 +23,7 @@ export async function readLiveFiles(
 ): Promise<LiveFileRow[]> {
   return query<LiveFileRow>(
     executor,
-    sql`SELECT ${columns} FROM file_span s JOIN data_file f USING (file_id)
+    prepared('live_files')`SELECT ${columns} FROM file_span s JOIN data_file f USING (file_id)
         WHERE s.table_id = ANY (${tableIds}::bigint[]) AND f.content = 'data'
           AND s.removed_snapshot_id IS NULL AND s.added_snapshot_id <= ${snapshotId}
         UNION ALL

@@ -1,4 +1,4 @@
-import { query, sql, type SqlExecutor } from '../../../database/index.js';
+import { prepared, query, type SqlExecutor } from '../../../database/index.js';
 
 export interface TableAtSnapshotRow {
   readonly table_id: number;
@@ -14,7 +14,7 @@ export async function tablesAtSnapshot(
 ): Promise<TableAtSnapshotRow[]> {
   return query<TableAtSnapshotRow>(
     executor,
-    sql`SELECT d.table_id, w.table_name, w.schema_version
+    prepared('tables_at_snapshot')`SELECT d.table_id, w.table_name, w.schema_version
         FROM table_def d
         CROSS JOIN LATERAL (
           SELECT table_name, schema_version, dropped FROM snapshot_table_watermark

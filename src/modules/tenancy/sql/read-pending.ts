@@ -1,4 +1,4 @@
-import { query, sql, type SqlExecutor } from '../../../database/index.js';
+import { prepared, query, type SqlExecutor } from '../../../database/index.js';
 
 export interface PendingRow {
   readonly last_token: number;
@@ -11,7 +11,7 @@ export interface PendingRow {
 export async function readPending(executor: SqlExecutor, tenantId: string): Promise<PendingRow | undefined> {
   const [row] = await query<PendingRow>(
     executor,
-    sql`SELECT c.last_token, h.published_token, q.pending_events AS max_pending
+    prepared('read_pending')`SELECT c.last_token, h.published_token, q.pending_events AS max_pending
         FROM tenant_clock c JOIN tenant_head h USING (tenant_id) LEFT JOIN tenant_quota q USING (tenant_id)
         WHERE c.tenant_id = ${tenantId}`,
   );
