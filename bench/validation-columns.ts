@@ -1,6 +1,7 @@
 import { Ajv, type FuncKeywordDefinition } from 'ajv';
-import type { Column } from '../src/kernel/index.js';
-import { checkedTypeOf, REFUSED } from '../src/modules/tables/column-checks.js';
+import { parseType, type Column } from '../src/kernel/index.js';
+import { REFUSED } from '../src/modules/tables/column-checks.js';
+import { checkedType } from '../src/modules/tables/field-checks.js';
 import { PayloadValidator } from '../src/modules/tables/index.js';
 
 /** The compiled list of column checks against the same checks as keywords of Ajv, by the number of columns. */
@@ -31,7 +32,7 @@ function withAjv(columns: readonly Column[]): (payload: Payload) => boolean {
     modifying: true,
     errors: false,
     compile: (type: string) => {
-      const { check } = checkedTypeOf(type);
+      const { check } = checkedType(parseType(type));
       return (value: unknown, at) => {
         if (value === null || at === undefined) return true;
         const normalised = check(value);

@@ -1,37 +1,21 @@
-/** The scalar types of a column, except decimal, which carries its precision and scale. */
-export const SIMPLE_TYPES = [
-  'boolean',
-  'int',
-  'long',
-  'float',
-  'double',
-  'string',
-  'uuid',
-  'date',
-  'timestamp',
-  'timestamptz',
-  'json',
-] as const;
+import type { ColumnType, TypedField } from './column-type.js';
+import { parseColumnType } from './type-parser.js';
+import { typeText } from './type-text.js';
 
-export type SimpleType = (typeof SIMPLE_TYPES)[number];
-
-/** A column's type, parsed. `decimal` has 1 <= precision <= 38 and 0 <= scale <= precision. */
-export type ColumnType =
-  | { readonly kind: SimpleType }
-  | { readonly kind: 'decimal'; readonly precision: number; readonly scale: number };
-
-/** A column of a table's schema, as stored in `table_schema_version.schema_json`. */
+/** A column of a table's schema, or a part of a nested one, as stored in `table_schema_version.schema_json`. */
 export interface Column {
   /** Field id: given once, never used again. Users' columns begin at `FIRST_USER_FIELD_ID`. */
   readonly id: number;
-  /** NFC, up to 128 characters, unique in its table without regard to case. */
+  /** NFC, up to 128 characters, unique among its siblings without regard to case. */
   readonly name: string;
-  /** As written by the user: `long`, `decimal(18,4)`. See `parseColumnType`. */
+  /** A scalar type as users write it; `list` and `struct` alone where `fields` say more. See `columnTypeText`. */
   readonly type: string;
   readonly nullable: boolean;
-  /** Put into an event that lacks the column, as JSON in the column's own type. */
+  /** Put in where the column is absent, as JSON in the column's own type. */
   readonly default?: unknown;
   readonly doc?: string;
+  /** Of a struct its fields, of a list its only part, `element`. Absent from scalars. */
+  readonly fields?: readonly Column[];
 }
 
 /** Columns that every Parquet file has beside the user's. All are required. */
@@ -44,15 +28,28 @@ export const METADATA_COLUMNS = [
 
 export const FIRST_USER_FIELD_ID = 5;
 
-/** Parses a type as users write it; undefined when there is no such type. */
-export function parseColumnType(text: string): ColumnType | undefined {
-  const simple = SIMPLE_TYPES.find((kind) => kind === text);
-  if (simple !== undefined) return { kind: simple };
-  const match = /^decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)$/.exec(text);
-  if (match === null) return undefined;
-  const precision = Number(match[1]);
-  const scale = Number(match[2]);
-  return precision >= 1 && precision <= 38 && scale <= precision
-    ? { kind: 'decimal', precision, scale }
-    : undefined;
+/** The type of a stored column. Throws where there is no such type, which a stored schema never has. */
+export function columnType(column: Column): ColumnType {
+  const { type, fields } = column;
+  const [element] = fields ?? [];
+  if (type === 'list' && element !== undefined) return { kind: 'list', element: typedField(element) };
+  if (type === 'struct' && fields !== undefined) return { kind: 'struct', fields: fields.map(typedField) };
+  const scalar = parseColumnType(type);
+  if (scalar === undefined) throw new Error(`there is no column type ${type}`);
+  return scalar;
 }
+
+/** A stored column without its field ids. */
+export function typedField(column: Column): TypedField {
+  const { name, nullable, default: filling, doc } = column;
+  return {
+    name,
+    type: columnType(column),
+    nullable,
+    ...(filling !== undefined && { default: filling }),
+    ...(doc !== undefined && { doc }),
+  };
+}
+
+/** The type of a stored column as users write it: `list<struct<a: int>>`. */
+export const columnTypeText = (column: Column): string => typeText(columnType(column));

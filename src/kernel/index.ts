@@ -11,13 +11,22 @@ export { BackgroundLoop, type LoopOptions } from './background-loop.js';
 export { CLOCK, systemClock, type Clock } from './clock.js';
 export { FairShares, type ShareRefusal } from './fair-shares.js';
 export {
+  LIST_ELEMENT,
+  MAX_TYPE_DEPTH,
+  partsOf,
+  SIMPLE_TYPES,
+  type ColumnType,
+  type ScalarType,
+  type SimpleType,
+  type TypedField,
+} from './column-type.js';
+export {
+  columnType,
+  columnTypeText,
   FIRST_USER_FIELD_ID,
   METADATA_COLUMNS,
-  parseColumnType,
-  SIMPLE_TYPES,
+  typedField,
   type Column,
-  type ColumnType,
-  type SimpleType,
 } from './columns.js';
 export {
   armFailpoints,
@@ -50,3 +59,5 @@ export {
   type ReadinessCheck,
   type ReadinessScope,
 } from './readiness.js';
+export { MAX_TYPE_CHARS, parseColumnType, parseType, TypeTextError } from './type-parser.js';
+export { nameText, typeText } from './type-text.js';

@@ -19,6 +19,8 @@ beforeAll(async () => {
     { name: 'amount', type: 'decimal(10,2)' },
     { name: 'at', type: 'timestamptz' },
     { name: 'nested', type: 'json' },
+    { name: 'lines', type: 'list<struct<sku: string not null, at: time, raw: binary, n: list<long>>>' },
+    { name: 'ratio', type: 'double' },
   ]);
   token = expectOk(await tenant.writer.ingest('events', { records: [valid('first')] })).max_visibility_token;
 });
@@ -60,7 +62,47 @@ const records = (count: number, at: number, wrong: unknown) => ({
 
 const sql = (text: string, more: Record<string, unknown> = {}) => tenant.reader.query(text, more);
 
+const line = (text: string) =>
+  json(`{"records": [{"idempotency_key": "k", "payload": {"id": 1, "lines": [${text}]}}]}`);
+
+const NESTED: readonly [name: string, text: string, path: string, expected: string][] = [
+  ['an integer beyond 64 bits in a list', '{"sku":"a","n":[1,9223372036854775808]}', '[0].n[1]', 'long'],
+  ['a fraction in a list of integers', 'null,{"sku":"a","n":[1.5]}', '[1].n[0]', 'long'],
+  ['a time finer than microseconds', '{"sku":"a","at":"12:00:00.1234567"}', '[0].at', 'time'],
+  ['bytes that are not base64', '{"sku":"a","raw":"AB=="}', '[0].raw', 'binary'],
+  ['a null inside of a struct that must be a value', '{"sku":null}', '[0].sku', 'string'],
+  ['a field that a struct does not have', '{"sku":"a","SKU":"b"}', '[0].SKU', 'none'],
+];
+
 const INGEST_CASES: Case[] = [
+  ...NESTED.map(([name, text, path, expected]) => ({
+    name,
+    send: () => line(text),
+    status: 400,
+    code: 'SCHEMA_VIOLATION',
+    place: { record: 0, path: `$.records[0].payload.lines${path}`, expected },
+  })),
+  {
+    name: 'half of a surrogate pair inside of a struct',
+    send: () => line('{"sku":"\\ud800"}'),
+    status: 400,
+    code: 'REQUEST_INVALID',
+    place: { path: '$.records[0].payload.lines[0].sku' },
+  },
+  {
+    name: 'a number beyond a double',
+    send: () => json('{"records": [{"idempotency_key": "k", "payload": {"id": 1, "ratio": 1e400}}]}'),
+    status: 400,
+    code: 'REQUEST_INVALID',
+    place: { path: '$.records[0].payload.ratio' },
+  },
+  {
+    name: 'an infinity in other words',
+    send: () => json('{"records": [{"idempotency_key": "k", "payload": {"id": 1, "ratio": "inf"}}]}'),
+    status: 400,
+    code: 'SCHEMA_VIOLATION',
+    place: { path: '$.records[0].payload.ratio', expected: 'double' },
+  },
   {
     name: 'malformed JSON',
     send: () => json('{"records": [{"idempotency_key": "k", "payload": {"id": 1,}}]}'),

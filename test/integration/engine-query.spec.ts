@@ -159,6 +159,8 @@ describe('values', () => {
     ['NULL', null],
     ["''", ''],
     ["'é😀' || chr(10)", 'é😀\n'],
+    ["chr(65279) || 'a'", '\ufeffa'],
+    ["[chr(65279) || repeat('a', 20)]", [`\ufeff${'a'.repeat(20)}`]],
     ["TIMESTAMP '2024-01-01 00:00:00.000001'", '2024-01-01T00:00:00.000001'],
     ["TIMESTAMPTZ '2024-01-01 02:00:00+02'", '2024-01-01T00:00:00.000000Z'],
     ["TIMESTAMP '1969-12-31 23:59:59.999999'", '1969-12-31T23:59:59.999999'],
@@ -182,7 +184,7 @@ describe('values', () => {
 
   it('names the types of results', async () => {
     const { columns } = await run(
-      "SELECT 1::TINYINT, 1, 1::HUGEINT, [1.5], {'a': 1::BIGINT}, map {1: 'x'}, 'x'::BLOB, INTERVAL 1 DAY, ''::JSON WHERE false",
+      "SELECT 1::TINYINT, 1, 1::HUGEINT, [1.5], {'a': 1::BIGINT}, [{'a \"b': TIME '12:00:00'}], map {1: 'x'}, 'x'::BLOB, INTERVAL 1 DAY, ''::JSON WHERE false",
     );
     expect(columns.map(({ type }) => type)).toEqual([
       'int',
@@ -190,6 +192,7 @@ describe('values', () => {
       'hugeint',
       'list<decimal(2,1)>',
       'struct<a: long>',
+      'list<struct<"a \\"b": time>>',
       'map<int, string>',
       'binary',
       'interval',
@@ -219,7 +222,7 @@ describe('parameters', () => {
   });
 
   it('take the type that is said', async () => {
-    const { columns, rows } = await run('SELECT $1, $2, $3, $4, $5, $6', {
+    const { columns, rows } = await run('SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9', {
       params: [
         { type: 'long', value: '9223372036854775807' },
         { type: 'decimal(10,3)', value: '1.5' },
@@ -227,6 +230,12 @@ describe('parameters', () => {
         { type: 'list<long>', value: ['9223372036854775807', 1] },
         { type: 'date', value: null },
         { type: 'json', value: { a: 1 } },
+        { type: 'binary', value: 'AP8=' },
+        { type: 'time', value: '12:30:00' },
+        {
+          type: 'struct<"a b": list<binary>, n: struct<d: decimal(4,2)>>',
+          value: { 'a b': ['AA==', null], n: { d: '1.5' } },
+        },
       ],
     });
     expect(rows).toEqual([
@@ -237,6 +246,9 @@ describe('parameters', () => {
         ['9223372036854775807', 1],
         null,
         '{"a":1}',
+        'AP8=',
+        '12:30:00.000000',
+        { 'a b': ['AA==', null], n: { d: '1.50' } },
       ],
     ]);
     expect(columns.slice(0, 4).map(({ type }) => type)).toEqual([
@@ -264,6 +276,8 @@ describe('parameters', () => {
     ['SELECT $a', { b: 1 }],
     ['SELECT $1', [{ type: 'long', value: 'x' }]],
     ['SELECT $1', [{ type: 'nothing', value: 'x' }]],
+    ['SELECT $1', [{ type: 'binary', value: '\\x00' }]],
+    ['SELECT $1', [{ type: 'struct<a: int>', value: 'x' }]],
   ])('are refused in %s', async (sql, params) => {
     expect((await failure(sql, { params: params as QueryJob['params'] })).code).toBe('SQL_INVALID');
   });

@@ -6,6 +6,7 @@ import { zstdCompressSync } from 'node:zlib';
 import type { Column } from '../../src/kernel/index.js';
 import { ConversionFault, EngineFailure, type WriteJob } from '../../src/modules/engine/index.js';
 import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
+import { defineTable, MAX_COLUMNS } from '../../src/modules/tables/table-definition.js';
 import {
   type BodyLine,
   columnsOf,
@@ -303,6 +304,39 @@ describe('writeParquet', () => {
       output: at('empty.parquet'),
     });
     expect(empty).toMatchObject({ rowCount: 0, minEventTime: null, maxEventTime: null });
+  });
+
+  it('writes as many columns of text as a table may have, again and again, in its usual memory', async () => {
+    const names = Array.from({ length: MAX_COLUMNS }, (_, i) => `c${i}`);
+    const columns = columnsOf(Object.fromEntries(names.map((name) => [name, 'string'])));
+    const payload = Object.fromEntries(names.map((name) => [name, 'abc']));
+    const job = await jobOf(
+      'wide',
+      columns,
+      Array.from({ length: 100 }, () => payload),
+    );
+    const usual = newEngine(1024 * MIB);
+    try {
+      for (let i = 0; i < 3; i++) expect((await usual.writeParquet(job)).rowCount).toBe(100);
+    } finally {
+      await usual.close();
+    }
+  });
+
+  it('gives lists, structs and their parts field ids and statistics of their own', async () => {
+    const columns = defineTable({
+      tableName: 't',
+      columns: [{ name: 'a', type: 'list<struct<"b.c": time, "d""e": binary>>'.replace('""', '\\"') }],
+    }).columns;
+    const job = await jobOf(
+      'nested',
+      [...columns],
+      [{ a: [{ 'b.c': '12:00:00.5', 'd"e': 'AP8=' }, null] }, {}],
+    );
+    const { columnStats } = await engine.writeParquet(job);
+    expect(columnStats['7']).toEqual({ min: '12:00:00.500000', max: '12:00:00.500000', nullCount: 2 });
+    expect(columnStats['8']).toEqual({ min: null, max: null, nullCount: 2 });
+    expect(Object.keys(columnStats)).toEqual(['1', '2', '3', '4', '7', '8']);
   });
 
   it('takes a line of 30 MB', async () => {

@@ -1,17 +1,11 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 import type { Column } from '../../src/kernel/index.js';
-import type { IngestRecord, IngestRequest } from '../../src/modules/bus/index.js';
-import { judge, unitsOf, type PlannedBatch } from '../../src/modules/bus/judgement.js';
-import { encodeBody } from '../../src/modules/bus/body.js';
 import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
 import { CanonicalWriter } from '../../src/modules/ingest/canonical-form.js';
 import { parseLossless } from '../../src/modules/ingest/lossless-json.js';
-import { prepareRecords } from '../../src/modules/ingest/prepared-records.js';
-import { readBody } from '../../src/modules/ingest/sent-body.js';
-import { PayloadValidator } from '../../src/modules/tables/index.js';
+import { writeAccepted } from '../support/accepted-records.js';
 import { engineChildrenDir, silentLogger, testFolder, type TestFolder } from '../support/engine.js';
 
 /** Whatever is accepted must be readable by the coordinator, and come out as the value that went in. */
@@ -208,41 +202,10 @@ function lineOf({ key, values }: Row): string {
   return `{"idempotency_key":${JSON.stringify(key)},"payload":{${fields.join(',')}}}`;
 }
 
-/** As the bus plans a request whose keys are all new. */
-function batchOf(records: readonly IngestRecord[]): PlannedBatch {
-  const request: IngestRequest = {
-    tenantId: 'acme',
-    tableId: 1,
-    windowClass: '24h',
-    schemaVersion: 1,
-    catalogEpoch: 0,
-    requestKey: undefined,
-    records,
-    revalidate: () => Promise.resolve(request),
-  };
-  // The rows' keys are random text and may repeat; what is tried here is the body.
-  const units = unitsOf(request).map((unit, i) => ({ ...unit, storedKey: String(i) }));
-  const [batch] = judge([{ request, units }], new Map()).plan.batches;
-  if (batch === undefined) throw new Error('nothing was planned');
-  return batch;
-}
-
 async function roundTrip(sent: readonly Row[], contentType: 'json' | 'ndjson'): Promise<(string | null)[][]> {
   const lines = sent.map(lineOf);
   const text = contentType === 'json' ? `{"records":[${lines.join(',')}]}` : lines.join('\n');
-  const body = readBody({ contentType, bytes: Buffer.from(text) });
-  const records = await prepareRecords(body, new PayloadValidator(columns), undefined);
-  const bodyFile = join(folder.path, 'body.zst');
-  const output = join(folder.path, 'out.parquet');
-  await writeFile(bodyFile, encodeBody(1, batchOf(records)));
-  await engine.writeParquet({
-    inputs: [{ bodyFile, columns }],
-    batches: [{ batchId: 1, firstToken: 1, ingestedAt: '2026-01-01T00:00:00Z' }],
-    columns,
-    sortBy: [],
-    output,
-    expectedRows: sent.length,
-  });
+  const output = await writeAccepted(engine, folder.path, columns, { contentType, text });
   const reads = TYPES.map((type, i) => type.read(quoted(columns[i]?.name ?? '')));
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();

@@ -19,7 +19,7 @@ export interface GatedQuery {
   readonly readsCatalog: boolean;
 }
 
-/** A parameter with its type: one of a column, or `list<…>` of one, with the value in JSON. */
+/** A parameter with its type, one of a column, and the value in JSON. */
 export interface TypedParameter {
   readonly type: string;
   readonly value: unknown;

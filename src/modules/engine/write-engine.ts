@@ -35,11 +35,12 @@ export interface WriteJob {
 
 /**
  * Bounds of one column. Text: numbers as DuckDB prints them, `true` and `false`, times in RFC 3339.
- * A null bound is an unknown one. Bounds of strings are in byte order, cut to 256 bytes so that they still hold.
+ * A null bound is an unknown one: json and binary have none. Bounds of strings are in byte order, cut to 256 bytes so that they still hold.
  */
 export interface ColumnStats {
   readonly min: string | null;
   readonly max: string | null;
+  /** Of a part of a column: how often there is no value, for what is around it is null or empty, too. */
   readonly nullCount: number;
   /** Of float and double: 0 when there is no NaN, 1 when there is at least one. */
   readonly nanCount?: number;
@@ -54,7 +55,7 @@ export interface WrittenFile {
   /** RFC 3339 in microseconds; null for a file without rows. */
   readonly minEventTime: string | null;
   readonly maxEventTime: string | null;
-  /** By field id, the metadata columns' included. */
+  /** By field id, the metadata columns' included. A list or struct has none: those of its parts do. */
   readonly columnStats: Readonly<Record<string, ColumnStats>>;
 }
 

@@ -1,14 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError, PAYLOAD_TOO_LARGE, REQUEST_INVALID } from '../../kernel/index.js';
 import type { IngestRecord } from '../bus/index.js';
-import { SCHEMA_VIOLATION, type PayloadValidator } from '../tables/index.js';
+import { isJsonObject, SCHEMA_VIOLATION, type PayloadValidator } from '../tables/index.js';
 import { CanonicalWriter, contentHash, ValueTooLongError } from './canonical-form.js';
 import { IDEMPOTENCY_KEY_REQUIRED } from './ingest.errors.js';
 import { MAX_PAYLOAD_CHARS } from './ingest-limits.js';
 import { Violations } from './request-violations.js';
 import { faultRefusal, type SentBody } from './sent-body.js';
 import { faultReason, misfitReason } from './record-reasons.js';
-import { isIdempotencyKey, isObject, readRecord, type FieldFault } from './sent-record.js';
+import { isIdempotencyKey, readRecord, type FieldFault } from './sent-record.js';
 
 /** Records between two pauses, so that a large request does not hold up all others. */
 const RECORDS_PER_TURN = 2_000;
@@ -82,7 +82,7 @@ class Preparation {
   }
 
   private addMalformed(index: number, sent: unknown, faults: readonly FieldFault[]): void {
-    const { idempotency_key: key, op } = isObject(sent) ? sent : {};
+    const { idempotency_key: key, op } = isJsonObject(sent) ? sent : {};
     if (!this.quarantine || (key !== undefined && !isIdempotencyKey(key))) {
       const place = this.body.placeOf(index);
       for (const { path, ...fault } of faults)

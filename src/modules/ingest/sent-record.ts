@@ -1,4 +1,4 @@
-import { describeFound, ExactNumber, memberPath, toInstantText } from '../tables/index.js';
+import { describeFound, isJsonObject, memberPath, toInstantText } from '../tables/index.js';
 import { MAX_KEY_BYTES } from './ingest-limits.js';
 
 /** A record whose own fields are right. Its payload is still as sent. */
@@ -23,7 +23,7 @@ const LATER_OPS = new Set<unknown>(['upsert', 'delete']);
 
 /** Reads one record; undefined after `refuse` was called for each field that is wrong. */
 export function readRecord(sent: unknown, refuse: (fault: FieldFault) => void): SentRecord | undefined {
-  if (!isObject(sent)) {
+  if (!isJsonObject(sent)) {
     refuse({
       path: '',
       message: 'a record must be an object',
@@ -39,7 +39,7 @@ export function readRecord(sent: unknown, refuse: (fault: FieldFault) => void): 
     (op === undefined || op === 'insert') &&
     (key === undefined || isIdempotencyKey(key)) &&
     (time === undefined || eventTime !== undefined) &&
-    isObject(payload) &&
+    isJsonObject(payload) &&
     known === Object.keys(sent).length
   ) {
     return { key, op: 'insert', eventTime, payload };
@@ -54,13 +54,6 @@ export function isIdempotencyKey(value: unknown): value is string {
   // A UTF-16 unit takes 3 bytes at most.
   if (value.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(value) > MAX_KEY_BYTES) return false;
   return !value.includes('\0') && value.isWellFormed();
-}
-
-/** A JSON object: neither an array nor a number that keeps its digits. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return (
-    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber)
-  );
 }
 
 function explain(sent: Record<string, unknown>, refuse: (fault: FieldFault) => void): void {
@@ -82,7 +75,7 @@ function explain(sent: Record<string, unknown>, refuse: (fault: FieldFault) => v
       'must be an RFC 3339 time with an offset, to the microsecond at most, of the years 0001 to 9999';
     refuse({ path: '.event_time', message, expected: 'RFC 3339 time', found: describeFound(time) });
   }
-  if (!isObject(payload)) {
+  if (!isJsonObject(payload)) {
     refuse({
       path: '.payload',
       message: 'must be an object',

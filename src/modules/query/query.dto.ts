@@ -28,7 +28,7 @@ export class QueryDto {
 
   @ApiPropertyOptional({
     description:
-      'An object for `$name`, an array for `?`. A bare whole number is a long, another number a double. A typed value has the type of a column, or `list<…>` of one.',
+      'An object for `$name`, an array for `?`. A bare whole number is a long, another number a double. A typed value has the type of a column, lists and structs included.',
     oneOf: [
       { type: 'object', additionalProperties: VALUE },
       { type: 'array', items: VALUE },

@@ -1,6 +1,8 @@
-import type { Column } from '../../kernel/index.js';
+import { columnType, columnTypeText, parseType, typeText, type Column } from '../../kernel/index.js';
+import { defineColumn, faultOfDefault } from './column-definition.js';
+import { countFields, lastFieldId, withFieldIds } from './field-ids.js';
 import { changePath, invalidChanges, type TableChange } from './schema-change.js';
-import { MAX_COLUMNS, toColumn, violationsOf, type Violation } from './table-definition.js';
+import { COLUMN_COUNT_RULE, MAX_COLUMNS } from './table-definition.js';
 import { schemaIncompatible } from './tables.errors.js';
 import { isWider, widerTypes } from './widening.js';
 
@@ -60,8 +62,8 @@ function apply(draft: Draft, change: TableChange, path: string): Draft {
       const column = named(draft, change.name, path);
       const { default: _, ...without } = column;
       const next = change.default === null ? without : { ...without, default: change.default };
-      const faults = violationsOf(next, path);
-      if (faults.length > 0) throw invalidChanges(faults);
+      const fault = faultOfDefault(columnType(column), change.default);
+      if (fault !== undefined) throw invalid(`${path}.default`, fault);
       return replaced(draft, column, next);
     }
     case 'set_doc': {
@@ -78,8 +80,12 @@ function added(draft: Draft, change: TableChange & { op: 'add_column' }, path: s
   const at = `${path}.column`;
   refuseNested(draft, change.column.name, `${at}.name`);
   refuseTaken(draft, change.column.name, `${at}.name`);
-  if (draft.columns.length >= MAX_COLUMNS) throw invalid(at, `a table has at most ${MAX_COLUMNS} columns`);
-  const column = toColumn(change.column, draft.lastColumnId + 1);
+  const { column: field, faults } = defineColumn(change.column, at);
+  const [column] = withFieldIds(field === undefined ? [] : [field], draft.lastColumnId + 1);
+  if (column === undefined) throw invalidChanges(faults);
+  const columns = [...draft.columns, column];
+  const count = countFields(columns);
+  if (count > MAX_COLUMNS) throw invalid(at, `a table ${COLUMN_COUNT_RULE}; it would have ${count}`);
   if (!column.nullable) {
     throw schemaIncompatible(draft.knownAs, {
       path: `${at}.nullable`,
@@ -89,22 +95,23 @@ function added(draft: Draft, change: TableChange & { op: 'add_column' }, path: s
       allowed: ['nullable: true'],
     });
   }
-  return { ...draft, columns: [...draft.columns, column], lastColumnId: column.id };
+  return { ...draft, columns, lastColumnId: lastFieldId([column]) };
 }
 
 function widened(draft: Draft, change: TableChange & { op: 'change_type' }, path: string): Draft {
   const column = named(draft, change.name, path);
-  const type = change.type.replaceAll(/\s/g, '');
-  if (type === column.type) return draft;
-  if (!isWider(column.type, type)) {
-    const allowed = widerTypes(column.type);
+  const before = columnTypeText(column);
+  const type = typeText(parseType(change.type));
+  if (type === before) return draft;
+  if (!isWider(before, type)) {
+    const allowed = widerTypes(before);
     const may =
       allowed.length === 0 ? 'a column of this type keeps it' : `it may become ${allowed.join(' or ')}`;
     throw schemaIncompatible(draft.knownAs, {
       path: `${path}.type`,
       column: column.name,
       rule: 'type_not_wider',
-      message: `${column.type} cannot become ${type}; ${may}`,
+      message: `${before} cannot become ${type}; ${may}`,
       allowed,
     });
   }
@@ -165,4 +172,4 @@ const nullsStored = (draft: Draft, column: Column, path: string) =>
 
 const folded = (name: string): string => name.normalize('NFC').toLowerCase();
 
-const invalid = (path: string, message: string) => invalidChanges([{ path, message } satisfies Violation]);
+const invalid = (path: string, message: string) => invalidChanges([{ path, message }]);

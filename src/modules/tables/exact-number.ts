@@ -48,3 +48,10 @@ export function toExactNumber(source: string, double: number): number | ExactNum
     sent.digits === kept.digits && sent.exponent === kept.exponent && sent.negative === kept.negative;
   return same ? double : new ExactNumber(source, sent);
 }
+
+/** True for an object of a JSON text that was parsed without loss. */
+export function isJsonObject(value: unknown): value is Record<string, unknown> {
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber)
+  );
+}

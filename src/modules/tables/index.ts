@@ -1,10 +1,11 @@
 import { TableDefEntity } from './table-def.entity.js';
 import { TableSchemaVersionEntity } from './table-schema-version.entity.js';
 
-export { ExactNumber, toExactNumber } from './exact-number.js';
-export { PayloadValidator, type FieldViolation } from './payload-validator.js';
+export { type ColumnRequest } from './column-definition.js';
+export { ExactNumber, isJsonObject, toExactNumber } from './exact-number.js';
+export { PayloadValidator } from './payload-validator.js';
 export { TableCatalog, type SnapshotTable } from './table-catalog.js';
-export { type ColumnRequest, type TableRequest } from './table-definition.js';
+export { type TableRequest } from './table-definition.js';
 export { TableNames, type NamedTable } from './table-names.js';
 export { TableRegistry, type IngestTable } from './table-registry.js';
 export { TableSchemas } from './table-schemas.js';
@@ -14,7 +15,7 @@ export { TablesHttpModule } from './tables.http.module.js';
 export { TablesModule } from './tables.module.js';
 export { TablesService } from './tables.service.js';
 export { toInstantText } from './time-text.js';
-export { describeFound, memberPath } from './violation.js';
+export { describeFound, memberPath, type FieldViolation } from './violation.js';
 
 /** For the data source. */
 export const TABLES_ENTITIES = [TableDefEntity, TableSchemaVersionEntity];

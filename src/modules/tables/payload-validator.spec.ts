@@ -1,4 +1,5 @@
 import type { Column } from '../../kernel/index.js';
+import { defineTable } from './table-definition.js';
 import { PayloadValidator } from './payload-validator.js';
 
 const COLUMNS: Column[] = [
@@ -65,5 +66,75 @@ describe('PayloadValidator', () => {
   it('shortens what was found', () => {
     const [violation] = validator.violations({ id: 'x'.repeat(1000) }, 1);
     expect(violation?.found.length).toBeLessThan(100);
+  });
+});
+
+describe('PayloadValidator with nested columns', () => {
+  const { columns } = defineTable({
+    tableName: 'orders',
+    columns: [
+      {
+        name: 'lines',
+        type: 'list<struct<sku: string not null, "unit price": decimal(9,2) default "0", tags: list<int not null>>>',
+        nullable: false,
+      },
+      { name: 'meta', type: 'struct<seen: time, more: json, key: binary, toString: int>' },
+      { name: 'filled', type: 'struct<j: json, n: long>', default: { j: { a: 1 }, n: '5' } },
+    ],
+  });
+  const validator = new PayloadValidator(columns);
+  const violations = (text: string, limit = 100) => {
+    const payload = parse(text);
+    expect(validator.normalise(payload)).toBe(false);
+    return validator.violations(payload, limit);
+  };
+
+  it('puts values inside of lists and structs into the form of the body, defaults included', () => {
+    const payload = parse(
+      '{"lines":[{"sku":"a"},null,{"sku":"b","unit price":1.5,"tags":[]}],"meta":{"more":[1]}}',
+    );
+    expect(validator.normalise(payload)).toBe(true);
+    expect(payload).toEqual({
+      lines: [{ sku: 'a', 'unit price': '0.00' }, null, { sku: 'b', 'unit price': '1.50', tags: [] }],
+      meta: { more: '[1]' },
+      filled: { j: '{"a":1}', n: 5 },
+    });
+  });
+
+  it('names the place inside of lists and structs, and the type that is expected there', () => {
+    const text =
+      '{"lines":[{"sku":"a"},{"sku":null,"tags":[1,null,"x"]},7,{"tags":{},"price":1}],"meta":{"key":"A","toString":"x"}}';
+    expect(violations(text)).toEqual([
+      { path: '.lines[1].sku', expected: 'string', rule: 'a string; not null', found: 'null' },
+      expect.objectContaining({ path: '.lines[1].tags[1]', expected: 'int', found: 'null' }),
+      expect.objectContaining({ path: '.lines[1].tags[2]', expected: 'int', found: '"x"' }),
+      expect.objectContaining({ path: '.lines[2]', rule: 'an object', found: '7' }),
+      expect.objectContaining({ path: '.lines[3].sku', expected: 'string', found: 'nothing' }),
+      expect.objectContaining({ path: '.lines[3].tags', expected: 'list<int not null>', found: 'an object' }),
+      expect.objectContaining({
+        path: '.lines[3].price',
+        expected: 'none',
+        rule: 'the struct has no such field',
+      }),
+      expect.objectContaining({ path: '.meta.key', expected: 'binary', found: '"A"' }),
+      expect.objectContaining({ path: '.meta.toString', expected: 'int', found: '"x"' }),
+    ]);
+    expect(violations(text, 4)).toHaveLength(4);
+  });
+
+  it('refuses null and absence of a required list', () => {
+    expect(violations('{}')).toEqual([
+      expect.objectContaining({ path: '.lines', rule: 'an array; not null' }),
+    ]);
+    expect(violations('{"lines":null}')).toEqual([
+      expect.objectContaining({ path: '.lines', found: 'null' }),
+    ]);
+  });
+
+  it('has the same default for every payload, whatever became of those before', () => {
+    expect(violations('{"lines":[],"none":1}').map(({ path }) => path)).toEqual(['.none']);
+    const payload = parse('{"lines":[]}');
+    expect(validator.normalise(payload)).toBe(true);
+    expect(payload.filled).toEqual({ j: '{"a":1}', n: 5 });
   });
 });

@@ -1,5 +1,6 @@
 import { AppError, REQUEST_INVALID } from '../../kernel/index.js';
-import { TABLE_NAME, violationsOf, type ColumnRequest, type Violation } from './table-definition.js';
+import { defineColumn, type ColumnRequest, type DefinitionFault } from './column-definition.js';
+import { TABLE_NAME } from './table-definition.js';
 
 /** One change of a table, whose form is right. Columns are named as they are at that point of the list. */
 export type TableChange =
@@ -62,7 +63,7 @@ export function readChanges(requests: readonly ChangeRequest[]): TableChange[] {
 /** Where a change stands in the request. */
 export const changePath = (index: number): string => `$.changes[${index}]`;
 
-export function invalidChanges(violations: readonly Violation[]): AppError {
+export function invalidChanges(violations: readonly DefinitionFault[]): AppError {
   const [first] = violations;
   const more = violations.length > 1 ? `, and ${violations.length - 1} more` : '';
   return new AppError(REQUEST_INVALID, `${first?.path}: ${first?.message}${more}.`, {
@@ -70,11 +71,11 @@ export function invalidChanges(violations: readonly Violation[]): AppError {
   });
 }
 
-function formViolations(request: ChangeRequest, path: string): Violation[] {
+function formViolations(request: ChangeRequest, path: string): readonly DefinitionFault[] {
   const op = CHANGE_OPS.find((known) => known === request.op);
   if (op === undefined) return [{ path: `${path}.op`, message: `must be one of ${CHANGE_OPS.join(', ')}` }];
   const fields = FIELDS[op];
-  const misplaced = ALL_FIELDS.flatMap((field): Violation[] => {
+  const misplaced = ALL_FIELDS.flatMap((field): DefinitionFault[] => {
     const [value, takes] = [request[field], fields[field]];
     if (takes === undefined) {
       return value === undefined ? [] : [{ path: `${path}.${field}`, message: `${op} does not take it` }];
@@ -89,20 +90,20 @@ function formViolations(request: ChangeRequest, path: string): Violation[] {
 }
 
 /** What can be said of the values without the table. */
-function valueViolations(op: ChangeOp, request: ChangeRequest, path: string): Violation[] {
+function valueViolations(op: ChangeOp, request: ChangeRequest, path: string): readonly DefinitionFault[] {
   const probe = { name: 'x', type: 'string' };
   switch (op) {
     case 'add_column':
-      return violationsOf(request.column as ColumnRequest, `${path}.column`);
+      return faultsOf(request.column as ColumnRequest, `${path}.column`);
     case 'rename_column':
-      return violationsOf({ ...probe, name: String(request.to) }, path).map((violation) => ({
+      return faultsOf({ ...probe, name: String(request.to) }, path).map((violation) => ({
         ...violation,
         path: `${path}.to`,
       }));
     case 'change_type':
-      return violationsOf({ ...probe, type: String(request.type) }, path);
+      return faultsOf({ ...probe, type: String(request.type) }, path);
     case 'set_doc':
-      return violationsOf({ ...probe, doc: request.doc }, path);
+      return faultsOf({ ...probe, doc: request.doc }, path);
     case 'rename_table':
       return TABLE_NAME.test(String(request.to))
         ? []
@@ -111,3 +112,5 @@ function valueViolations(op: ChangeOp, request: ChangeRequest, path: string): Vi
       return [];
   }
 }
+
+const faultsOf = (column: ColumnRequest, path: string) => defineColumn(column, path).faults;

@@ -3,7 +3,7 @@ import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validato
 import { IntegerText } from '../../http/index.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
 import type { SchemaVersion } from './schema-versions.service.js';
-import { COMPATIBILITY_DOC, TableSchemaDto } from './tables.dto.js';
+import { COMPATIBILITY_DOC, TableSchemaDto, toColumnDto } from './tables.dto.js';
 
 const DEFAULT_LIMIT = 20;
 /** Each entry may have thousands of columns. */
@@ -55,7 +55,7 @@ export class SchemaVersionListDto {
 
 export const toSchemaVersionDto = (version: SchemaVersion): SchemaVersionDto => ({
   schema_version: version.schemaVersion,
-  schema: { columns: version.columns },
+  schema: { columns: version.columns.map(toColumnDto) },
   compatibility_mode: version.compatibilityMode,
   created_at: version.createdAt.toISOString(),
   created_snapshot_id: version.createdSnapshotId,

@@ -3,6 +3,7 @@ import { IsNull, MoreThan, type QueryDeepPartialEntity } from 'typeorm';
 import type { Column } from '../../kernel/index.js';
 import type { Tx } from '../../database/index.js';
 import type { CompatibilityMode } from './compatibility.js';
+import { lastFieldId } from './field-ids.js';
 import { TableDefEntity } from './table-def.entity.js';
 import type { TableDefinition } from './table-definition.js';
 import { TableSchemaVersionEntity } from './table-schema-version.entity.js';
@@ -41,7 +42,7 @@ export class TableStore {
       idempotencyWindow,
       evolutionMode: 'strict',
       schemaVersion: 1,
-      lastColumnId: Math.max(...columns.map((column) => column.id)),
+      lastColumnId: lastFieldId(columns),
     });
     await tx.insert(TableDefEntity, row);
     await this.insertVersion(tx, row, { schemaVersion: 1, columns, compatibilityMode }, by);

@@ -13,10 +13,10 @@ import {
   Matches,
   ValidateNested,
 } from 'class-validator';
-import type { Column } from '../../kernel/index.js';
+import { columnTypeText, type Column } from '../../kernel/index.js';
 import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
-import { MAX_COLUMNS, TABLE_NAME } from './table-definition.js';
+import { COLUMN_COUNT_RULE, MAX_COLUMNS, TABLE_NAME } from './table-definition.js';
 import type { Table } from './table.store.js';
 
 const NAME_DOC =
@@ -37,7 +37,7 @@ export class ColumnDto {
 
   @ApiProperty({
     description:
-      'boolean, int, long, float, double, decimal(p,s), string, uuid, date, timestamp, timestamptz or json.',
+      'boolean, int, long, float, double, decimal(p,s), string, uuid, binary, date, time, timestamp, timestamptz, json, `list<T>` or `struct<name: T, …>`, lists and structs inside each other up to 32 deep. A field of a struct may be followed by `not null`, `default <literal>` and `comment "text"`, the element of a list by `not null` and `comment "text"`; names that are not plain stand in double quotes.',
     example: 'decimal(18,4)',
   })
   @IsString()
@@ -67,8 +67,8 @@ export class ColumnDto {
 export class SchemaDto {
   @ApiProperty({ type: [ColumnDto], minItems: 1, maxItems: MAX_COLUMNS })
   @IsArray()
-  @ArrayNotEmpty()
-  @ArrayMaxSize(MAX_COLUMNS)
+  @ArrayNotEmpty({ message: COLUMN_COUNT_RULE })
+  @ArrayMaxSize(MAX_COLUMNS, { message: COLUMN_COUNT_RULE })
   @ValidateNested({ each: true })
   @Type(() => ColumnDto)
   columns!: ColumnDto[];
@@ -112,7 +112,7 @@ export class TableColumnDto {
   @ApiProperty({ example: 'amount' })
   name!: string;
 
-  @ApiProperty({ example: 'decimal(18,4)' })
+  @ApiProperty({ description: 'In canonical form.', example: 'decimal(18,4)' })
   type!: string;
 
   @ApiProperty({ example: false })
@@ -123,11 +123,17 @@ export class TableColumnDto {
 
   @ApiPropertyOptional({ example: 'Gross, in the currency of the order.' })
   doc?: string;
+
+  @ApiPropertyOptional({
+    type: () => [TableColumnDto],
+    description: 'The fields of a struct, or the `element` of a list, with field ids of their own.',
+  })
+  fields?: TableColumnDto[];
 }
 
 export class TableSchemaDto {
   @ApiProperty({ type: [TableColumnDto] })
-  columns!: readonly Column[];
+  columns!: TableColumnDto[];
 }
 
 export class TableDto {
@@ -181,11 +187,17 @@ export function toTableDto(table: Table): TableDto {
   return {
     table_name: table.tableName,
     schema_version: table.schemaVersion,
-    schema: { columns: table.columns },
+    schema: { columns: table.columns.map(toColumnDto) },
     evolution_mode: table.evolutionMode,
     compatibility_mode: table.compatibilityMode,
     idempotency_window: table.idempotencyWindow,
     created_at: table.createdAt.toISOString(),
     created_snapshot_id: table.createdSnapshotId,
   };
+}
+
+export function toColumnDto(column: Column): TableColumnDto {
+  const { fields, ...bare } = column;
+  const shown = { ...bare, type: columnTypeText(column) };
+  return fields === undefined ? shown : { ...shown, fields: fields.map(toColumnDto) };
 }

@@ -1,5 +1,7 @@
 const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const ZERO = 48;
+/** Where the seconds of `YYYY-MM-DDTHH:MM:SS` end. */
+const SECONDS_END = 19;
 
 /** Earliest and latest instant that a column or an event time may hold, in milliseconds since the epoch. */
 const MIN_INSTANT_MS = Date.parse('0001-01-01T00:00:00Z');
@@ -31,42 +33,54 @@ export function isDateText(text: string): boolean {
   return text.length === 10 && isDateAt(text);
 }
 
-function isClockAt(text: string): boolean {
+/** `HH:MM:SS` from `at` on. */
+function isClockAt(text: string, at: number): boolean {
   return (
-    (text[10] === 'T' || text[10] === 't') &&
-    text[13] === ':' &&
-    text[16] === ':' &&
-    digitsAt(text, 11, 2) <= 23 &&
-    digitsAt(text, 14, 2) <= 59 &&
-    digitsAt(text, 17, 2) <= 59
+    text[at + 2] === ':' &&
+    text[at + 5] === ':' &&
+    digitsAt(text, at, 2) <= 23 &&
+    digitsAt(text, at + 3, 2) <= 59 &&
+    digitsAt(text, at + 6, 2) <= 59
   );
 }
 
-/** Where the fraction that may begin at 19 ends; -1 when it is finer than microseconds or has no digits. */
-function fractionEnd(text: string): number {
-  if (text[19] !== '.') return 19;
-  let end = 20;
+/** A date and a time of day, up to the fraction. */
+function isDateTimeAt(text: string): boolean {
+  return (text[10] === 'T' || text[10] === 't') && isDateAt(text) && isClockAt(text, 11);
+}
+
+/** Where the fraction that may begin at `start` ends; -1 when it is finer than microseconds or has no digits. */
+function fractionEnd(text: string, start: number): number {
+  if (text[start] !== '.') return start;
+  let end = start + 1;
   for (; end < text.length; end++) {
     const digit = text.charCodeAt(end) - ZERO;
     if (!(digit >= 0 && digit <= 9)) break;
-    if (end >= 26 && digit !== 0) return -1;
+    if (end >= start + 7 && digit !== 0) return -1;
   }
-  return end === 20 ? -1 : end;
+  return end === start + 1 ? -1 : end;
 }
 
 /** The fraction as the canonical form has it: none, or a point and six digits. */
-function canonicalFraction(text: string, end: number): string {
-  if (end === 19) return '';
-  const digits = text.slice(20, Math.min(end, 26)).padEnd(6, '0');
+function canonicalFraction(text: string, start: number, end: number): string {
+  if (end === start) return '';
+  const digits = text.slice(start + 1, Math.min(end, start + 7)).padEnd(6, '0');
   return digits === '000000' ? '' : `.${digits}`;
+}
+
+/** `HH:MM:SS[.ffffff]` in canonical form; undefined for all else. */
+export function toTimeText(text: string): string | undefined {
+  if (text.length < 8 || !isClockAt(text, 0)) return undefined;
+  const end = fractionEnd(text, 8);
+  return end === text.length ? text.slice(0, 8) + canonicalFraction(text, 8, end) : undefined;
 }
 
 /** `YYYY-MM-DDTHH:MM:SS[.ffffff]` without an offset, in canonical form; undefined for all else. */
 export function toTimestampText(text: string): string | undefined {
-  if (text.length < 19 || !isDateAt(text) || !isClockAt(text)) return undefined;
-  const end = fractionEnd(text);
+  if (text.length < 19 || !isDateTimeAt(text)) return undefined;
+  const end = fractionEnd(text, SECONDS_END);
   if (end !== text.length) return undefined;
-  return `${text.slice(0, 10)}T${text.slice(11, 19)}${canonicalFraction(text, end)}`;
+  return `${text.slice(0, 10)}T${text.slice(11, 19)}${canonicalFraction(text, SECONDS_END, end)}`;
 }
 
 /** Minutes east of UTC of the offset that `text` has from `at` to its end; NaN when that is no RFC 3339 offset. */
@@ -85,11 +99,11 @@ function offsetMinutes(text: string, at: number): number {
  * a leap second, or outside the years 1 to 9999 in UTC.
  */
 export function toInstantText(text: string): string | undefined {
-  if (text.length < 20 || !isDateAt(text) || !isClockAt(text)) return undefined;
-  const end = fractionEnd(text);
+  if (text.length < 20 || !isDateTimeAt(text)) return undefined;
+  const end = fractionEnd(text, SECONDS_END);
   const offset = end < 0 ? NaN : offsetMinutes(text, end);
   if (Number.isNaN(offset)) return undefined;
-  const fraction = canonicalFraction(text, end);
+  const fraction = canonicalFraction(text, SECONDS_END, end);
   if (offset === 0) return `${text.slice(0, 10)}T${text.slice(11, 19)}${fraction}Z`;
   const ms = Date.parse(`${text.slice(0, 10)}T${text.slice(11, 19)}Z`) - offset * 60_000;
   if (ms < MIN_INSTANT_MS || ms > MAX_INSTANT_MS) return undefined;

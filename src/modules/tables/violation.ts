@@ -1,6 +1,43 @@
 import { ExactNumber } from './exact-number.js';
 
-const FOUND_MAX_CHARS = 80;
+/** One reason why a payload does not fit its table. */
+export interface FieldViolation {
+  /** The field below the payload: `.amount`, `.lines[3].price` or `['unit price']`. */
+  readonly path: string;
+  /** The type of the column, or of the part of it that is wrong; `none` where there is no such column. */
+  readonly expected: string;
+  /** What passes, in words. */
+  readonly rule: string;
+  /** What was sent, shortened; `nothing` where the field is absent. */
+  readonly found: string;
+}
+
+/** Gathers violations up to a limit, with the place in the payload where the search is. */
+export class ViolationReport {
+  readonly found: FieldViolation[] = [];
+  private path = '';
+
+  constructor(private readonly limit: number) {}
+
+  get isFull(): boolean {
+    return this.found.length >= this.limit;
+  }
+
+  /** Runs `explain` with the step added to the path. */
+  at(step: string, explain: () => void): void {
+    const outer = this.path;
+    this.path += step;
+    explain();
+    this.path = outer;
+  }
+
+  add(expected: string, rule: string, value: unknown): void {
+    if (this.isFull) return;
+    this.found.push({ path: this.path, expected: cut(expected), rule, found: describeFound(value) });
+  }
+}
+
+const SHOWN_MAX_CHARS = 80;
 const PLAIN_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const NAME_MAX_CHARS = 128;
 
@@ -26,5 +63,5 @@ export function describeFound(value: unknown): string {
 }
 
 function cut(text: string): string {
-  return text.length > FOUND_MAX_CHARS ? `${text.slice(0, FOUND_MAX_CHARS)}…` : text;
+  return text.length > SHOWN_MAX_CHARS ? `${text.slice(0, SHOWN_MAX_CHARS)}…` : text;
 }

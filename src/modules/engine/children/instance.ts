@@ -1,5 +1,8 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { keepByteOrderMarks } from './exact-text.js';
 import type { ChildSetup } from './protocol.js';
+
+keepByteOrderMarks();
 
 export interface OpenInstance {
   /** Its only connection. */

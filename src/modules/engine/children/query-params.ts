@@ -1,6 +1,8 @@
 import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBType, DuckDBValue } from '@duckdb/node-api';
 import type { QueryParameter, QueryParameters, TypedParameter } from '../query-engine.js';
+import { partsOf } from '../../../kernel/column-type.js';
 import { parameterType } from '../parameter-type.js';
+import { fromText, parameterJsonType } from './column-sql.js';
 import { FaultError } from './protocol.js';
 
 /** Binds every parameter of the statement; refuses missing and needless ones. */
@@ -52,11 +54,10 @@ async function convert(
 ): Promise<{ value: DuckDBValue; type: DuckDBType }> {
   const target = parameterType(type);
   if (target === undefined) throw wrong(name, `there is no type ${type}`);
-  const isList = target.endsWith('[]');
-  const text = value === null ? null : isList || typeof value !== 'string' ? JSON.stringify(value) : value;
-  const select = isList
-    ? `SELECT CAST(CAST($1 AS JSON) AS ${target})`
-    : `SELECT CAST(CAST($1 AS VARCHAR) AS ${target})`;
+  const isNested = partsOf(target).length > 0;
+  const text = value === null ? null : isNested || typeof value !== 'string' ? JSON.stringify(value) : value;
+  const sent = isNested ? `CAST(CAST($1 AS JSON) AS ${parameterJsonType(target)})` : 'CAST($1 AS VARCHAR)';
+  const select = `SELECT ${fromText(target, sent)}`;
   try {
     const reader = await connection.runAndReadAll(select, [text]);
     return { value: reader.getRows()[0]?.[0] ?? null, type: reader.columnType(0) };

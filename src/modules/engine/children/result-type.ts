@@ -7,6 +7,7 @@ import {
   type DuckDBType,
   DuckDBTypeId,
 } from '@duckdb/node-api';
+import { nameText } from '../../../kernel/type-text.js';
 import { FaultError } from './protocol.js';
 
 const NAMES: Readonly<Partial<Record<DuckDBTypeId, string>>> = {
@@ -45,7 +46,7 @@ function structName(type: DuckDBStructType): string {
         "a struct in the result has a field without a name, or one of a reserved name: write {'name': value}",
     });
   }
-  return `struct<${names.map((name, index) => `${name}: ${fieldType(type, index)}`).join(', ')}>`;
+  return `struct<${names.map((name, index) => `${nameText(name)}: ${fieldType(type, index)}`).join(', ')}>`;
 }
 
 function fieldType(type: DuckDBStructType, index: number): string {

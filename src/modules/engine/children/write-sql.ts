@@ -1,6 +1,6 @@
-import { type Column, METADATA_COLUMNS } from '../../../kernel/columns.js';
+import { type Column, columnType, METADATA_COLUMNS } from '../../../kernel/columns.js';
 import type { WriteBatch, WriteInput, WriteJob } from '../write-engine.js';
-import { duckdbType, quoteName, quoteText } from './column-sql.js';
+import { bodyType, duckdbType, fromText, quoteName, quoteText } from './column-sql.js';
 
 const BATCHES = 'tidemark_batches';
 
@@ -10,6 +10,10 @@ export const MAX_OBJECT_BYTES = 96 * 1024 * 1024;
 
 /** Half of DuckDB's own: more threads have a part in a usual commit, and readers skip more. A multiple of 2048. */
 const ROW_GROUP_ROWS = 61_440;
+
+/** From this many columns on, parts of nested ones counted, dictionaries are kept small: text takes 1 MiB a column. */
+const WIDE_COLUMNS = 64;
+const WIDE_OPTIONS = 'DICTIONARY_SIZE_LIMIT 1000, STRING_DICTIONARY_PAGE_SIZE_LIMIT 65536';
 
 /** The statement that writes the job's file. It answers one row of `RETURN_STATS`. */
 export function copyStatement(job: WriteJob, maxObjectBytes: number): string {
@@ -21,11 +25,12 @@ export function copyStatement(job: WriteJob, maxObjectBytes: number): string {
   const known = new Set(all.map((column) => column.name));
   for (const name of sortBy) if (!known.has(name)) throw new Error(`there is no column ${name} to sort by`);
   const order = [...sortBy, '_visibility_token'].map(quoteName).join(', ');
-  const fieldIds = all.map((column) => `${quoteName(column.name)}: ${fieldId(column)}`).join(', ');
+  const fieldIds = all.map(fieldIdOf).join(', ');
+  const options = countColumns(job.columns) >= WIDE_COLUMNS ? `${WIDE_OPTIONS}, ` : '';
   return (
     `COPY (WITH ${BATCHES} (b, first_token, ingested_at) AS MATERIALIZED (VALUES ${job.batches.map(rowOf).join(', ')}) ` +
     `${sources.join(' UNION ALL ')} ORDER BY ${order}) TO ${quoteText(job.output)} ` +
-    `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, FIELD_IDS {${fieldIds}}, RETURN_STATS true)`
+    `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, ${options}FIELD_IDS {${fieldIds}}, RETURN_STATS true)`
   );
 }
 
@@ -57,21 +62,23 @@ function selectOf(input: WriteInput, columns: readonly Column[], maxObjectBytes:
 }
 
 function valueOf(column: Column, source: Column | undefined): string {
-  const type = duckdbType(column);
-  if (source === undefined) return `CAST(NULL AS ${type})`;
-  return `CAST(d.p.${quoteName(source.name)} AS ${type})`;
+  const type = columnType(column);
+  if (source === undefined) return `CAST(NULL AS ${duckdbType(type)})`;
+  return fromText(type, `d.p.${quoteName(source.name)}`);
 }
 
-/** JSON columns arrive as strings that hold their text: read as such, and checked by the cast to JSON. */
 function payloadType(columns: readonly Column[]): string {
-  const fields = columns.map((column) => {
-    const type = duckdbType(column);
-    return `${quoteName(column.name)} ${type === 'JSON' ? 'VARCHAR' : type}`;
-  });
+  const fields = columns.map((column) => `${quoteName(column.name)} ${bodyType(columnType(column))}`);
   return `STRUCT(${fields.join(', ')})`;
 }
 
-function fieldId(column: Column): number {
-  if (!Number.isSafeInteger(column.id)) throw new Error(`the column ${column.name} has no field id`);
-  return column.id;
+/** A member of FIELD_IDS. A list's part is named `element` in the file too. */
+function fieldIdOf({ name, id, fields }: Column): string {
+  if (!Number.isSafeInteger(id)) throw new Error(`the column ${name} has no field id`);
+  if (fields === undefined) return `${quoteName(name)}: ${id}`;
+  const ids = [`__duckdb_field_id: ${id}`, ...fields.map(fieldIdOf)];
+  return `${quoteName(name)}: {${ids.join(', ')}}`;
 }
+
+const countColumns = (columns: readonly Column[]): number =>
+  columns.reduce((count, { fields = [] }) => count + 1 + countColumns(fields), 0);

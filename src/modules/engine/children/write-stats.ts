@@ -1,26 +1,29 @@
-import { type Column, METADATA_COLUMNS, parseColumnType } from '../../../kernel/columns.js';
+import { type Column, columnType, METADATA_COLUMNS } from '../../../kernel/columns.js';
+import type { ColumnType } from '../../../kernel/column-type.js';
 import type { ColumnStats } from '../write-engine.js';
 import { quoteName } from './column-sql.js';
 
 /** One column of `RETURN_STATS`: names such as `min`, `max`, `null_count`, `has_nan`. */
 export type RawStats = ReadonlyMap<string, string>;
 
-/** Statistics by field id. `raw` has DuckDB's keys, which are quoted names. */
+/** Statistics by field id, of columns and parts of columns that hold no others. `raw` has DuckDB's keys: quoted names. */
 export function columnStatsOf(
   columns: readonly Column[],
   raw: ReadonlyMap<string, RawStats>,
 ): Record<string, ColumnStats> {
   const stats: Record<string, ColumnStats> = {};
-  for (const column of [...METADATA_COLUMNS, ...columns]) {
-    const found = raw.get(quoteName(column.name));
-    if (found === undefined) continue;
-    stats[String(column.id)] = statsOf(column, found);
-  }
+  const add = (column: Column, parent: string): void => {
+    const key = parent + quoteName(column.name);
+    const found = raw.get(key);
+    if (found !== undefined) stats[String(column.id)] = statsOf(column, found);
+    for (const part of column.fields ?? []) add(part, `${key}.`);
+  };
+  for (const column of [...METADATA_COLUMNS, ...columns]) add(column, '');
   return stats;
 }
 
 function statsOf(column: Column, raw: RawStats): ColumnStats {
-  const kind = parseColumnType(column.type)?.kind;
+  const { kind } = columnType(column);
   const nan = raw.get('has_nan');
   const hasNan = nan === 'true';
   return {
@@ -31,12 +34,17 @@ function statsOf(column: Column, raw: RawStats): ColumnStats {
 }
 
 function boundsOf(
-  kind: string | undefined,
+  kind: ColumnType['kind'],
   min: string | undefined,
   max: string | undefined,
 ): { min: string | null; max: string | null } {
-  if (min === undefined || max === undefined || kind === 'json') return { min: null, max: null };
+  if (min === undefined || max === undefined) return { min: null, max: null };
   switch (kind) {
+    case 'json':
+    case 'binary':
+      return { min: null, max: null };
+    case 'time':
+      return { min: isoClock(min), max: isoClock(max) };
     case 'boolean':
       return { min: min === '1' ? 'true' : 'false', max: max === '1' ? 'true' : 'false' };
     case 'date':
@@ -61,4 +69,10 @@ export function isoTime(text: string): string | null {
   const date = `${String(astronomical).padStart(4, '0')}-${monthAndDay}`;
   if (time === undefined) return date;
   return `${date}T${time}.${fraction.padEnd(6, '0')}${zone === undefined ? '' : 'Z'}`;
+}
+
+/** DuckDB's text of a time of day (`12:00:00.5`) with microseconds. */
+function isoClock(text: string): string {
+  const [clock = '', fraction = ''] = text.split('.');
+  return `${clock}.${fraction.padEnd(6, '0')}`;
 }

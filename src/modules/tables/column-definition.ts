@@ -1,0 +1,143 @@
+import {
+  nameText,
+  parseType,
+  partsOf,
+  TypeTextError,
+  type ColumnType,
+  type TypedField,
+} from '../../kernel/index.js';
+import { REFUSED } from './column-checks.js';
+import { faultOfColumnName, faultOfFieldName, repeatedNames } from './column-names.js';
+import { checkedType } from './field-checks.js';
+import { describeFound } from './violation.js';
+
+const MAX_DOC_CHARS = 1_000;
+/** Of a default, as JSON: it is written into every event that lacks the column. */
+const MAX_DEFAULT_CHARS = 4_096;
+
+/** A column as a client defines it. Null is absent. */
+export interface ColumnRequest {
+  readonly name: string;
+  readonly type: string;
+  readonly nullable?: boolean | null | undefined;
+  readonly default?: unknown;
+  readonly doc?: string | null | undefined;
+}
+
+/** A rule that a definition breaks, and where. */
+export interface DefinitionFault {
+  /** JSON path. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** The column that is asked for, or everything that is wrong with it. `path` is the JSON path of the request. */
+export function defineColumn(
+  request: ColumnRequest,
+  path: string,
+): { readonly column?: TypedField; readonly faults: readonly DefinitionFault[] } {
+  const { name, nullable, default: filling, doc } = request;
+  if (typeof name !== 'string' || typeof request.type !== 'string') {
+    return { faults: [{ path, message: 'must be an object with name and type' }] };
+  }
+  const faults: DefinitionFault[] = [];
+  const refuse = (member: string, message: string | undefined): void => {
+    if (message !== undefined) faults.push({ path: `${path}.${member}`, message });
+  };
+  refuse('name', faultOfColumnName(name));
+  const type = soundType(request.type, (message) => refuse('type', message));
+  if (type !== undefined) refuse('default', faultOfDefault(type, filling));
+  refuse('doc', faultOfDoc(doc));
+  if (faults.length > 0 || type === undefined) return { faults };
+  const column: TypedField = {
+    name,
+    type,
+    nullable: nullable ?? true,
+    ...(filling !== undefined && filling !== null && { default: filling }),
+    ...(doc !== undefined && doc !== null && { doc }),
+  };
+  return { column, faults };
+}
+
+/** The type, unless its text is none or something is wrong with its parts. */
+function soundType(text: string, refuse: (message: string) => void): ColumnType | undefined {
+  let sound = true;
+  const refuseType = (message: string): void => {
+    sound = false;
+    refuse(message);
+  };
+  try {
+    const type = parseType(text);
+    refuseParts(type, '', refuseType);
+    return sound ? type : undefined;
+  } catch (error) {
+    if (!(error instanceof TypeTextError)) throw error;
+    refuse(error.message);
+    return undefined;
+  }
+}
+
+/** `at` is the path of the type below its column, with a point at its end: `lines.element.`. */
+function refuseParts(type: ColumnType, at: string, refuse: (message: string) => void): void {
+  const parts = partsOf(type);
+  if (type.kind === 'struct') {
+    const names = parts.map(({ name }) => name);
+    for (const { index, first } of repeatedNames(names)) {
+      const second = `${at}${nameText(names[index] ?? '')}`;
+      refuse(
+        `field ${second} has the name of ${nameText(names[first] ?? '')}; names must differ in more than case`,
+      );
+    }
+  }
+  for (const part of parts) {
+    const path = `${at}${nameText(part.name)}`;
+    const fault =
+      (type.kind === 'struct' ? faultOfFieldName(part.name) : undefined) ??
+      faultOfPartDefault(part) ??
+      faultOfDoc(part.doc);
+    if (fault !== undefined) refuse(`field ${path} ${fault}`);
+    refuseParts(part.type, `${path}.`, refuse);
+  }
+}
+
+function faultOfDoc(doc: string | null | undefined): string | undefined {
+  if (doc === undefined || doc === null || isPlainText(doc, MAX_DOC_CHARS)) return undefined;
+  return `must have at most ${MAX_DOC_CHARS} characters, and no NUL`;
+}
+
+/** The grammar has no literals of nested types. */
+function faultOfPartDefault({ type, default: filling }: TypedField): string | undefined {
+  if (filling === undefined || partsOf(type).length === 0) return faultOfDefault(type, filling);
+  return 'must not have a default; fields of scalar types and whole columns can';
+}
+
+/** Why a column of the type cannot have this default; undefined when it can. */
+export function faultOfDefault(type: ColumnType, filling: unknown): string | undefined {
+  if (filling === undefined || filling === null) return undefined;
+  const text = JSON.stringify(filling);
+  if (text.length > MAX_DEFAULT_CHARS) return `must have at most ${MAX_DEFAULT_CHARS} characters as JSON`;
+  if (holdsRoundedInteger(filling)) return 'has an integer beyond 2^53: write it as a string';
+  if (!isStorable(filling)) return 'must not have NUL or half of a surrogate pair';
+  const { check, rule } = checkedType(type);
+  // A check may change what it is given.
+  return check(structuredClone(filling)) === REFUSED
+    ? `must be ${rule}; found ${describeFound(filling)}`
+    : undefined;
+}
+
+/** This body was parsed into doubles, so an integer beyond 2^53 may not be what was sent. */
+function holdsRoundedInteger(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isInteger(value) && !Number.isSafeInteger(value);
+  return typeof value === 'object' && value !== null && Object.values(value).some(holdsRoundedInteger);
+}
+
+/** False for text that the catalog's jsonb refuses. */
+function isStorable(value: unknown): boolean {
+  if (typeof value === 'string') return isPlainText(value, Infinity);
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([key, member]) => isPlainText(key, Infinity) && isStorable(member));
+}
+
+function isPlainText(text: string, maxChars: number): boolean {
+  return text.length <= maxChars && !text.includes('\0') && text.isWellFormed();
+}
