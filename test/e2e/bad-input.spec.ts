@@ -308,6 +308,9 @@ const INGEST_CASES: Case[] = [
   },
 ];
 
+const createWrong = (type: string) =>
+  tenant.tableAdmin.post('/v1/tables', { table_name: 'wrong', schema: { columns: [{ name: 'a', type }] } });
+
 const OTHER_CASES: Case[] = [
   {
     name: 'no key',
@@ -422,6 +425,27 @@ const OTHER_CASES: Case[] = [
     status: 400,
     code: 'REQUEST_INVALID',
     place: { path: '$.schema.columns[0].type' },
+  },
+  {
+    name: '5,000 columns inside of a struct',
+    send: () => createWrong(`struct<${Array.from({ length: 5000 }, (_, i) => `f${i}: int`).join(', ')}>`),
+    status: 400,
+    code: 'REQUEST_INVALID',
+    place: { path: '$.schema.columns', message: expect.stringContaining('must have 1 to 500 columns') },
+  },
+  {
+    name: 'fields of a struct that differ in case alone',
+    send: () => createWrong('list<struct<id: int, ID: int>>'),
+    status: 400,
+    code: 'REQUEST_INVALID',
+    place: { path: '$.schema.columns[0].type', message: expect.stringContaining('element.ID') },
+  },
+  {
+    name: 'a type that nests too deep',
+    send: () => createWrong(`${'list<'.repeat(33)}int${'>'.repeat(33)}`),
+    status: 400,
+    code: 'REQUEST_INVALID',
+    place: { path: '$.schema.columns[0].type', message: expect.stringContaining('32 lists and structs') },
   },
   ...['primary_key_cols', 'partition_spec', 'sort_order'].map((field) => ({
     name: `${field}, which is not supported`,

@@ -40,8 +40,8 @@ export interface WriteJob {
 export interface ColumnStats {
   readonly min: string | null;
   readonly max: string | null;
-  /** Of a part of a column: how often there is no value, for what is around it is null or empty, too. */
-  readonly nullCount: number;
+  /** Absent for parts of nested columns: the engine counts some nulls twice there. */
+  readonly nullCount?: number;
   /** Of float and double: 0 when there is no NaN, 1 when there is at least one. */
   readonly nanCount?: number;
 }

@@ -4,7 +4,8 @@ import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 export interface ColumnStatistics {
   readonly min: string | null;
   readonly max: string | null;
-  readonly nullCount: number;
+  /** Absent for parts of nested columns. */
+  readonly nullCount?: number;
   readonly nanCount?: number;
 }
 

@@ -15,20 +15,20 @@ export function columnStatsOf(
   const add = (column: Column, parent: string): void => {
     const key = parent + quoteName(column.name);
     const found = raw.get(key);
-    if (found !== undefined) stats[String(column.id)] = statsOf(column, found);
+    if (found !== undefined) stats[String(column.id)] = statsOf(column, found, parent !== '');
     for (const part of column.fields ?? []) add(part, `${key}.`);
   };
   for (const column of [...METADATA_COLUMNS, ...columns]) add(column, '');
   return stats;
 }
 
-function statsOf(column: Column, raw: RawStats): ColumnStats {
+function statsOf(column: Column, raw: RawStats, isPart: boolean): ColumnStats {
   const { kind } = columnType(column);
   const nan = raw.get('has_nan');
   const hasNan = nan === 'true';
   return {
     ...boundsOf(kind, raw.get('min'), raw.get('max')),
-    nullCount: Number(raw.get('null_count') ?? 0),
+    ...(!isPart && { nullCount: Number(raw.get('null_count') ?? 0) }),
     ...((kind === 'float' || kind === 'double') && { nanCount: hasNan ? 1 : 0 }),
   };
 }
