@@ -6,6 +6,7 @@ import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.
 import { CanonicalWriter } from '../../src/modules/ingest/canonical-form.js';
 import { parseLossless } from '../../src/modules/ingest/lossless-json.js';
 import { writeAccepted } from '../support/accepted-records.js';
+import { COLUMN_NAMES } from '../support/typed-samples.js';
 import { engineChildrenDir, silentLogger, testFolder, type TestFolder } from '../support/engine.js';
 
 /** Whatever is accepted must be readable by the coordinator, and come out as the value that went in. */
@@ -155,23 +156,6 @@ const TYPES: readonly TypeCase[] = [
   },
 ];
 
-const NAMES = [
-  'plain',
-  'Größe',
-  'a b',
-  '"quoted"',
-  "o'clock",
-  'a.b',
-  '{}',
-  '\\',
-  'constructor',
-  '😀',
-  'x'.repeat(128),
-  '1',
-  '%',
-  '$a',
-];
-
 interface Row {
   readonly key: string;
   readonly values: readonly (Sample | undefined)[];
@@ -189,7 +173,7 @@ const rows: fc.Arbitrary<Row> = fc.record({
 
 const columns: readonly Column[] = TYPES.map(({ type }, i) => ({
   id: i + 5,
-  name: NAMES[i] ?? `c${i}`,
+  name: COLUMN_NAMES[i] ?? `c${i}`,
   type,
   nullable: true,
 }));

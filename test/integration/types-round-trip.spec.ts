@@ -117,7 +117,7 @@ describe('values of every type, nested to any depth', () => {
         const found = answer.rows.map((row) => Object.fromEntries(names.map((name, i) => [name, row[i]])));
         expect(found).toEqual(rows.map(({ expected }) => expected));
       }),
-      { numRuns: 120 },
+      { numRuns: 250 },
     );
   });
 

@@ -92,17 +92,18 @@ function listCheck(element: TypedField): CheckedType {
     rule: 'an array',
     check: (value) => {
       if (!Array.isArray(value)) return REFUSED;
-      for (let i = 0; i < value.length; i++) {
-        const item: unknown = value[i];
+      const items = value as unknown[];
+      for (let i = 0; i < items.length; i++) {
+        const item = items[i];
         if (item === null) {
           if (!nullable) return REFUSED;
           continue;
         }
         const normalised = check(item);
         if (normalised === REFUSED) return REFUSED;
-        if (normalised !== item) value[i] = normalised;
+        if (normalised !== item) items[i] = normalised;
       }
-      return value;
+      return items;
     },
     explain: (value, report) => {
       if (!Array.isArray(value)) return report.add(typeText({ kind: 'list', element }), 'an array', value);
