@@ -7,8 +7,8 @@ import { countFields, withFieldIds } from './field-ids.js';
 
 export const TABLE_NAME = /^[a-z][a-z0-9_]{0,62}$/;
 /**
- * Of a table, the parts of nested ones counted: fields of structs, and the element of a list. What the write child can
- * commit in its default memory, whatever the types.
+ * Of a table, the parts of nested ones counted: fields of structs, and the element of a list. What a fresh write
+ * child commits in its default memory, whatever the types.
  */
 export const MAX_COLUMNS = 500;
 export const COLUMN_COUNT_RULE = `must have 1 to ${MAX_COLUMNS} columns, fields of structs and elements of lists counted`;
