@@ -1,6 +1,7 @@
 import { AppError, type Column } from '../../kernel/index.js';
 import { changedSchema, type TableSchema } from './changed-schema.js';
 import { readChanges, type ChangeRequest } from './schema-change.js';
+import { MAX_COLUMNS } from './table-definition.js';
 import type { SchemaViolation } from './tables.errors.js';
 
 const column = (id: number, name: string, type = 'int', more: Partial<Column> = {}): Column => ({
@@ -119,9 +120,9 @@ describe('changes of a table', () => {
     ['a reserved name', { op: 'rename_column', from: 'id', to: '_id' }, '.to', /reserved/],
     ['a name of 300 characters', { op: 'rename_column', from: 'id', to: 'x'.repeat(300) }, '.to', /128/],
     ['a new column with a bad name', add('_x'), '.column.name', /reserved/],
-    ['a new column without a type', add('x', { type: 'text' }), '.column.type', /must be one of boolean/],
+    ['a new column without a type', add('x', { type: 'text' }), '.column.type', /expected one of boolean/],
     ['a default of another type', add('x', { default: 'one' }), '.column.default', /an integer/],
-    ['no such type', { op: 'change_type', name: 'id', type: 'bigint' }, '.type', /must be one of/],
+    ['no such type', { op: 'change_type', name: 'id', type: 'bigint' }, '.type', /expected one of/],
     ['a doc with NUL', { op: 'set_doc', name: 'id', doc: '\0' }, '.doc', /NUL/],
     ['a table name', { op: 'rename_table', to: 'Orders' }, '.to', /must match/],
     ['a column that is not there', { op: 'drop_column', name: 'x' }, '.name', /no column "x".* id, count/],
@@ -176,17 +177,62 @@ describe('changes of a table', () => {
     ]);
   });
 
-  it('leave at least one column, and at most 2000', () => {
+  it('leave at least one column, and no more than a table may have', () => {
     const drops = ORDERS.columns.map(({ name }) => ({ op: 'drop_column', name }));
     expect(faultOf(() => change(...drops))).toMatchObject({
       code: 'REQUEST_INVALID',
       violations: [{ path: '$.changes[3].name' }],
     });
-    const adds = Array.from({ length: 1997 }, (_, i) => add(`new ${i}`));
+    const adds = Array.from({ length: MAX_COLUMNS - 3 }, (_, i) => add(`new ${i}`));
     expect(faultOf(() => change(...adds))).toMatchObject({
-      violations: [{ path: '$.changes[1996].column', message: expect.stringContaining('2000') as string }],
+      violations: [
+        {
+          path: `$.changes[${MAX_COLUMNS - 4}].column`,
+          message: expect.stringContaining(String(MAX_COLUMNS)) as string,
+        },
+      ],
     });
-    expect(change(...adds.slice(1)).columns).toHaveLength(2000);
+    expect(change(...adds.slice(1)).columns).toHaveLength(MAX_COLUMNS);
+    const wide = Array.from({ length: MAX_COLUMNS - 4 }, (_, i) => `f${i}: int`).join(', ');
+    expect(faultOf(() => change(add('x', { type: `struct<${wide}>` })))).toMatchObject({
+      violations: [
+        { path: '$.changes[0].column', message: expect.stringContaining('it would have 501') as string },
+      ],
+    });
+  });
+
+  it('give each part of a nested column an id of its own, and none twice', () => {
+    const type = 'list< struct<city:string, tags: list<int not null>> >';
+    const added = change(add('a', { type }), { op: 'drop_column', name: 'a' }, add('b', { type }), add('c'));
+    const tags = column(18, 'tags', 'list', {
+      fields: [column(19, 'element', 'int', { nullable: false })],
+    });
+    expect(added.columns.slice(4)).toEqual([
+      column(15, 'b', 'list', {
+        fields: [column(16, 'element', 'struct', { fields: [column(17, 'city', 'string'), tags] })],
+      }),
+      column(20, 'c'),
+    ]);
+    expect(added.lastColumnId).toBe(20);
+  });
+
+  it('check the default of a nested column, and keep its type', () => {
+    const pair = add('pair', { type: 'struct<a: int not null, b: long>' });
+    expect(
+      find(change(pair, { op: 'set_default', name: 'pair', default: { a: 1 } }), 'pair')?.default,
+    ).toEqual({ a: 1 });
+    expect(faultOf(() => change(pair, { op: 'set_default', name: 'pair', default: { b: 1 } }))).toMatchObject(
+      {
+        code: 'REQUEST_INVALID',
+        violations: [{ path: '$.changes[1].default', message: expect.stringMatching(/an object/) as string }],
+      },
+    );
+    const same = { op: 'change_type', name: 'pair', type: 'struct<a:int not null,b:long>' };
+    expect(change(pair, same)).toEqual(change(pair));
+    expect(faultOf(() => change(pair, { ...same, type: 'struct<a: long>' }))).toMatchObject({
+      code: 'SCHEMA_INCOMPATIBLE',
+      violations: [{ column: 'pair', rule: 'type_not_wider', allowed: [] }],
+    });
   });
 
   it('do not reach into nested columns yet, and say so', () => {
