@@ -9,6 +9,7 @@ import { LedgerLife1796000000400 } from './1796000000400-ledger-life.js';
 import { SteadyLoad1796000000401 } from './1796000000401-steady-load.js';
 import { SchemaEvolution1796000000600 } from './1796000000600-schema-evolution.js';
 import { DeadLetterLife1796000000740 } from './1796000000740-dead-letter-life.js';
+import { RoomOnPages1796000000741 } from './1796000000741-room-on-pages.js';
 import { ClaimsInTwoCalls1796000000750 } from './1796000000750-claims-in-two-calls.js';
 
 /** In the order in which they are applied. Listed as classes: globs do not survive a build. */
@@ -24,5 +25,6 @@ export const MIGRATIONS = [
   SteadyLoad1796000000401,
   SchemaEvolution1796000000600,
   DeadLetterLife1796000000740,
+  RoomOnPages1796000000741,
   ClaimsInTwoCalls1796000000750,
 ];

@@ -14,6 +14,8 @@ import { record } from '../support/bus-requests.js';
 /** Commits of one phase: claims pass the threshold of their vacuum in each. */
 const COMMITS = 500;
 const LOOK_EVERY = 50;
+/** More than find room on a page beside their next versions, unless it is kept for them. */
+const KEYS = 200;
 /** Where in its course a phase has its vacuums is not the same each time. */
 const PHASE_SLACK = 1.25;
 const TENANT = 'acme';
@@ -40,14 +42,14 @@ beforeEach(async () => {
   tableId = (await insertTable(catalog, TENANT, 'events')).tableId;
   await dataSource.query(
     `INSERT INTO api_key (key_id, tenant_id, name, key_hash, roles)
-     SELECT 'k-' || n, $1, 'a key', sha256(n::text::bytea), '{ops_admin}' FROM generate_series(1, 20) n`,
-    [TENANT],
+     SELECT 'k-' || n, $1, 'a key', sha256(n::text::bytea), '{ops_admin}' FROM generate_series(1, $2) n`,
+    [TENANT, KEYS],
   );
 });
 afterEach(() => catalog.close());
 
-/** An ingest, a claim, an extension, a file and a publication, as the coordinator makes them; and what goes with time. */
-async function commit(n: number): Promise<void> {
+/** An ingest, a claim, an extension, a file and a publication, as the coordinator makes them. */
+async function commit(): Promise<void> {
   sent += 1;
   const [epoch] = await dataSource.query<{ catalog_epoch: number }[]>(
     `SELECT catalog_epoch FROM tenant_clock WHERE tenant_id = $1`,
@@ -80,9 +82,6 @@ async function commit(n: number): Promise<void> {
     },
     never,
   );
-  await dataSource.query(`UPDATE api_key SET last_used_at = clock_timestamp() WHERE key_id = $1`, [
-    `k-${(n % 20) + 1}`,
-  ]);
 }
 
 /** Vacuums what autovacuum would, by the settings of each table and the server's own. */
@@ -137,10 +136,11 @@ async function hotShares(): Promise<Record<string, number>> {
 async function phase(): Promise<Record<string, number>> {
   const peaks: Record<string, number> = {};
   for (let n = 0; n < COMMITS; n += 1) {
-    await commit(n);
+    await commit();
     if (n % LOOK_EVERY !== 0) continue;
     await purgeClaims(dataSource, 0, 1000);
     await dataSource.query(`UPDATE ingest_generation SET number = number`);
+    await dataSource.query(`UPDATE api_key SET last_used_at = clock_timestamp()`);
     await vacuumWhereDue();
     for (const [name, bytes] of Object.entries(await sizes([...UPDATED, ...PURGED]))) {
       peaks[name] = Math.max(peaks[name] ?? 0, bytes);
