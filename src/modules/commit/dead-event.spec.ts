@@ -39,6 +39,43 @@ describe('deadEventOf', () => {
     });
   });
 
+  it('unpacks json inside of lists and structs', () => {
+    const notes = {
+      id: 8,
+      name: 'notes',
+      type: 'list',
+      nullable: true,
+      fields: [
+        {
+          id: 9,
+          name: 'element',
+          type: 'struct',
+          nullable: true,
+          fields: [
+            { id: 10, name: 'raw', type: 'json', nullable: true },
+            { id: 11, name: 'text', type: 'string', nullable: true },
+          ],
+        },
+      ],
+    };
+    const line = {
+      token: 12,
+      fault: undefined,
+      text: JSON.stringify({
+        b: 7,
+        o: 1,
+        op: 'insert',
+        k: 'k',
+        e: '2020-01-01T00:00:00Z',
+        p: { notes: [{ raw: '{"n":12345678901234567890}', text: '{}' }, null, { raw: 'not JSON' }] },
+      }),
+    };
+    expect(deadEventOf(line, batch, [notes], 'why').record).toBe(
+      '{"op":"insert","event_time":"2020-01-01T00:00:00Z","payload":' +
+        '{"notes":[{"raw":{"n":12345678901234567890},"text":"{}"},null,{"raw":"not JSON"}]}}',
+    );
+  });
+
   it.each(['{"b":7,', '', '5', '{"k":5,"p":{}}', '{"k":"key","p":[]}'])(
     'keeps what is left of %p',
     (text) => {

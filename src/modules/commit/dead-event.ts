@@ -22,15 +22,27 @@ export function deadEventOf(
   };
 }
 
-/** Columns of type json hold their text as a string in a body; everything else is as a client may send it. */
+/** Values of type json are held as their text in a body, as a string; everything else is as a client may send it. */
 function recordOf({ op, e, p }: ParsedLine, batch: ClaimedBatch, columns: readonly Column[]): string {
-  const json = new Set(columns.filter(({ type }) => type === 'json').map(({ name }) => name));
-  const members = Object.entries(p).map(([name, value]) => {
-    const text = json.has(name) && isJsonText(value) ? value : JSON.stringify(value);
-    return `${JSON.stringify(name)}:${text}`;
-  });
   const time = JSON.stringify(e ?? batch.ingestedAt.toISOString());
-  return `{"op":${JSON.stringify(op ?? 'insert')},"event_time":${time},"payload":{${members.join(',')}}}`;
+  return `{"op":${JSON.stringify(op ?? 'insert')},"event_time":${time},"payload":${sentObject(p, columns)}}`;
+}
+
+function sentObject(object: Readonly<Record<string, unknown>>, columns: readonly Column[]): string {
+  const members = Object.entries(object).map(([name, value]) => {
+    const column = columns.find((each) => each.name === name);
+    return `${JSON.stringify(name)}:${sentText(value, column)}`;
+  });
+  return `{${members.join(',')}}`;
+}
+
+function sentText(value: unknown, column: Column | undefined): string {
+  if (column?.type === 'json' && isJsonText(value)) return value;
+  if (column?.fields === undefined || typeof value !== 'object' || value === null)
+    return JSON.stringify(value);
+  if (!Array.isArray(value)) return sentObject({ ...value }, column.fields);
+  const [element] = column.fields;
+  return `[${value.map((item) => sentText(item, element)).join(',')}]`;
 }
 
 function isJsonText(value: unknown): value is string {
