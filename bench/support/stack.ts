@@ -32,8 +32,11 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
-/** One api process and one coordinator process, with the tenant `bench`. */
-export async function startStack(environment: Record<string, string> = {}): Promise<Stack> {
+/** One api process and one coordinator process, or one process that is both, with the tenant `bench`. */
+export async function startStack(
+  environment: Record<string, string> = {},
+  processes: 'two' | 'one' = 'two',
+): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-bench-'));
   chmodSync(folder, 0o711);
   const stops: (() => Promise<unknown>)[] = [];
@@ -58,10 +61,13 @@ export async function startStack(environment: Record<string, string> = {}): Prom
       TIDEMARK_LOG_LEVEL: 'warn',
       ...environment,
     };
-    const api = await startRole('api', join(folder, 'api'), base);
-    stops.push(() => endProcess(api.child));
-    const coordinator = await startRole('coordinator,maintenance', join(folder, 'coordinator'), base);
-    stops.push(() => endProcess(coordinator.child));
+    const start = async (roles: string) => {
+      const started = await startRole(roles, join(folder, roles), base);
+      stops.push(() => endProcess(started.child));
+      return started;
+    };
+    const api = await start(processes === 'one' ? 'api,coordinator,maintenance' : 'api');
+    const coordinator = processes === 'one' ? api : await start('coordinator,maintenance');
 
     const call = (method: string, path: string, key: string, body?: unknown) =>
       fetch(api.url + path, {

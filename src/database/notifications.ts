@@ -43,10 +43,11 @@ export class Notifications implements OnApplicationShutdown {
   }
 
   /**
-   * Sends outside of any transaction, soon. Payloads with the same subject (the text before the first colon) that
+   * Tells this process at once, and all soon, outside of any transaction. Payloads with the same subject (the text before the first colon) that
    * wait to be sent are coalesced to the last. Failures are logged: a notification is a hint.
    */
   notify(channel: Channel, payload: string): void {
+    this.deliver(channel, payload);
     this.outgoing.set(`${channel}:${payload.split(':', 1)[0] ?? ''}`, { channel, payload });
     this.sending ??= this.sendAll().finally(() => (this.sending = undefined));
   }

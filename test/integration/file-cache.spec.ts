@@ -120,6 +120,50 @@ describe('FileCache', () => {
     expect(store.gets).toEqual([object.key]);
   });
 
+  describe('that is offered a file', () => {
+    const offered = async (sizeBytes: number): Promise<{ object: CachedObject; path: string }> => {
+      const object = await put(sizeBytes);
+      const path = join(root, randomUUID());
+      await writeFile(path, await readFile(objectPath(object.key)));
+      return { object, path };
+    };
+
+    it('answers with it, and fetches nothing', async () => {
+      const first = await put(KIB);
+      await acquireAndRelease(first);
+      const { object, path } = await offered(2 * KIB);
+      await cache.offer(object, path);
+      const lease = await cache.acquire(object);
+      expect(await sha256Of(lease.path)).toBe(object.sha256);
+      expect((await stat(lease.path)).mode & 0o777).toBe(0o444);
+      lease.release();
+      await cache.offer(object, path);
+      expect(store.gets).toEqual([first.key]);
+      expect(await filesOnDisk()).toHaveLength(2);
+    });
+
+    it('leaves it alone where nobody reads by the cache, or it has no room', async () => {
+      const { object, path } = await offered(KIB);
+      await cache.offer(object, path);
+      expect(await sha256Of(path)).toBe(object.sha256);
+      await acquireAndRelease(await put(KIB));
+      const large = await offered(101 * KIB);
+      await cache.offer(large.object, large.path);
+      expect(await sha256Of(large.path)).toBe(large.object.sha256);
+    });
+
+    it('fetches for those who wait where the file cannot be moved', async () => {
+      await acquireAndRelease(await put(KIB));
+      const { object, path } = await offered(KIB);
+      await rm(path);
+      const offering = cache.offer(object, path);
+      const lease = await cache.acquire(object);
+      await offering;
+      expect(await sha256Of(lease.path)).toBe(object.sha256);
+      lease.release();
+    });
+  });
+
   it('fetches once for all who ask at the same time', async () => {
     const object = await put(KIB);
     const letGo = store.hold();

@@ -23,7 +23,7 @@ import { DataFileStore } from '../../src/modules/snapshots/data-file.store.js';
 import { Publisher } from '../../src/modules/snapshots/publisher.js';
 import { SchemaPublisher } from '../../src/modules/snapshots/schema-publisher.js';
 import { FilesystemObjectStore } from '../../src/modules/storage/object-store.filesystem.js';
-import { ObjectKeys, type ObjectStore } from '../../src/modules/storage/index.js';
+import { FileCache, ObjectKeys, type ObjectStore } from '../../src/modules/storage/index.js';
 import {
   TABLES_ENTITIES,
   TableRegistry,
@@ -164,6 +164,7 @@ export async function openCommitStage(): Promise<CommitStage> {
         new TableWriter(parts.engine ?? engine, schemas),
         parts.store ?? store,
         new ObjectKeys('tidemark'),
+        new FileCache(store, { directory: join(scratch, 'cache'), maxBytes: MIB }, logger),
         schemas,
         new DataFileStore(),
         new DeadLetterStore(),

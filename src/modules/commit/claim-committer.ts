@@ -13,7 +13,7 @@ import {
   type AppendedTable,
   type PendingFile,
 } from '../snapshots/index.js';
-import { OBJECT_STORE, ObjectKeys, type ObjectStore } from '../storage/index.js';
+import { FileCache, OBJECT_STORE, ObjectKeys, type ObjectStore } from '../storage/index.js';
 import { TableSchemas } from '../tables/index.js';
 import { tablesOf, type TableEvents } from './claim-files.js';
 import { TableWriter } from './table-writer.js';
@@ -34,6 +34,7 @@ export class ClaimCommitter {
     @Inject(TableWriter) private readonly writer: TableWriter,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
     @Inject(ObjectKeys) private readonly keys: ObjectKeys,
+    @Inject(FileCache) private readonly cache: FileCache,
     @Inject(TableSchemas) private readonly schemas: TableSchemas,
     @Inject(DataFileStore) private readonly dataFiles: DataFileStore,
     @Inject(DeadLetterStore) private readonly deadLetters: DeadLetterStore,
@@ -100,6 +101,7 @@ export class ClaimCommitter {
     await failpoint('commit.pending_row');
     await this.store.putFile(key, file.path, { sha256: file.sha256, signal });
     await failpoint('commit.uploaded');
+    await this.cache.offer({ key, sizeBytes: file.sizeBytes, sha256: file.sha256 }, file.path);
     return { tableId, maxVisibilityToken, eventCount, fileIds: [row.fileId], dead };
   }
 

@@ -101,6 +101,24 @@ export class FileCache {
     return { path: entry.path, release };
   }
 
+  /**
+   * Takes over a file that this process has just stored under the key and compared with the digest, so that its first
+   * reader need not fetch it. Leaves it alone where nobody has read by this cache yet, or there is no room.
+   */
+  async offer(object: CachedObject, path: string): Promise<void> {
+    if (this.opening === undefined) return;
+    try {
+      const folder = await this.open();
+      const limitBytes = await this.limitBytes();
+      if (this.closed || this.find(object) !== undefined) return;
+      const entry = this.admit(object, folder, limitBytes);
+      entry.task = this.track(this.adopt(entry, object.key, path));
+      await entry.task;
+    } catch (error) {
+      this.logger.debug({ err: error, key: object.key }, 'a file could not be offered to the cache');
+    }
+  }
+
   /** The bound as of now: the setting, or half of what this cache could fill the disk with. */
   async limitBytes(): Promise<number> {
     const free = await (this.options.freeBytes ?? freeBytes)(await this.open());
@@ -195,6 +213,19 @@ export class FileCache {
       throw error;
     } finally {
       entry.task = undefined;
+    }
+  }
+
+  private async adopt(entry: Entry, key: string, path: string): Promise<void> {
+    try {
+      await chmod(path, 0o444);
+      await rename(path, entry.path);
+      entry.verified = true;
+      entry.task = undefined;
+    } catch (error) {
+      if (entry.pins > 0) return this.ensure(entry, key);
+      this.forget(entry);
+      throw error;
     }
   }
 
