@@ -14,7 +14,7 @@ export interface BodyLimits {
   readonly maxInflatedBytes: number;
 }
 
-/** What `@Body()` is on the ingest route: valid UTF-8, decompressed, not parsed, at least one byte. */
+/** What `@Body()` is on the routes that take events: valid UTF-8, decompressed, not parsed, at least one byte. */
 export interface IngestBody {
   readonly contentType: 'json' | 'ndjson';
   readonly bytes: Buffer;
@@ -38,8 +38,8 @@ class LazyBody<T> implements PromiseLike<T> {
   }
 }
 
-/** Path of the one call whose body is handed on as bytes. */
-const INGEST_ROUTE = /^\/v1\/ingest\/[^/]+$/;
+/** Paths of the calls whose body is handed on as bytes. */
+const EVENT_ROUTES = /^\/v1\/(?:ingest\/[^/]+|tables\/infer)$/;
 const ENCODINGS = ['gzip', 'zstd'] as const satisfies readonly Encoding[];
 const CONTENT_TYPES = { 'application/json': 'json', 'application/x-ndjson': 'ndjson' } as const;
 
@@ -61,7 +61,7 @@ export function createBodyReader(
     new LazyBody(async () => {
       const hold = admissions.holdOf(request, (release) => reply.raw.once('close', release));
       const reading = { limits, hold, pace };
-      return INGEST_ROUTE.test(request.routeOptions.url ?? '') && request.method === 'POST'
+      return EVENT_ROUTES.test(request.routeOptions.url ?? '') && request.method === 'POST'
         ? readIngestBody(request, reply, reading)
         : readJson(request, reply, reading);
     });

@@ -16,6 +16,10 @@ export interface Column {
   readonly doc?: string;
   /** Of a struct its fields, of a list its only part, `element`. Absent from scalars. */
   readonly fields?: readonly Column[];
+  /** Ids that it had before its type changed to one that its files cannot be read as. Oldest first. */
+  readonly formerIds?: readonly number[];
+  /** Of a whole column: what it was under each of those ids, for files and events from then. */
+  readonly former?: readonly Column[];
 }
 
 /** Columns that every Parquet file has beside the user's. All are required. */

@@ -49,6 +49,7 @@ export {
   UNSUPPORTED_MEDIA_TYPE,
 } from './kernel.errors.js';
 export { KernelModule } from './kernel.module.js';
+export { inTurns } from './in-turns.js';
 export { createLogger, LOGGER, type Logger } from './logger.js';
 export { METRICS, type MetricsRegistry } from './metrics.js';
 export { freeBuffer, joinBuffers } from './own-memory.js';

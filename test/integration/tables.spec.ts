@@ -125,7 +125,6 @@ describe('tables', () => {
 
   it.each<[string, object, string]>([
     ['no name', { schema: { columns: COLUMNS } }, '$.table_name'],
-    ['no schema', { table_name: 'a' }, '$.schema'],
     ['a list for a schema', { table_name: 'a', schema: [] }, '$.schema'],
     ['no columns', { table_name: 'a', schema: {} }, '$.schema.columns'],
     ['a list for a column', definition('a', [[]]), '$.schema.columns[0]'],
@@ -141,7 +140,7 @@ describe('tables', () => {
     ['partitions', { ...definition('a'), partition_spec: [] }, '$.partition_spec'],
     ['a sort order', { ...definition('a'), sort_order: [] }, '$.sort_order'],
     ['retention', { ...definition('a'), retention: {} }, '$.retention'],
-    ['evolution', { ...definition('a'), evolution_mode: 'evolve' }, '$.evolution_mode'],
+    ['an evolution mode', { ...definition('a'), evolution_mode: 'any' }, '$.evolution_mode'],
     ['a compatibility mode', { ...definition('a'), compatibility_mode: 'any' }, '$.compatibility_mode'],
     ['another window', { ...definition('a'), idempotency_window: '2h' }, '$.idempotency_window'],
     ['a NUL in a doc', definition('a', [{ ...COLUMNS[0], doc: 'a\u0000' }]), '$.schema.columns[0].doc'],

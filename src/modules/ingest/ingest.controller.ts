@@ -53,7 +53,7 @@ export class IngestController {
   @Post()
   @DescribeIngest()
   async ingest(
-    @Caller() { tenantId }: CallerIdentity,
+    @Caller() { tenantId, keyId }: CallerIdentity,
     @Param('table') tableName: string,
     @Headers('idempotency-key') idempotencyKey: string | undefined,
     @Query() queryString: Record<string, unknown>,
@@ -62,7 +62,8 @@ export class IngestController {
   ): Promise<IngestReplyDto> {
     const requestKey = readRequestKey(idempotencyKey);
     const signal = untilClosed(reply);
-    const outcome = await this.ingests.ingest({ tenantId, tableName, body, requestKey, queryString, signal });
+    const call = { tenantId, tableName, keyId, body, requestKey, queryString, signal };
+    const outcome = await this.ingests.ingest(call);
     const answer = toIngestReplyDto(outcome);
     reply.status(answer.status === 'visible' ? HttpStatus.OK : HttpStatus.ACCEPTED);
     return answer;

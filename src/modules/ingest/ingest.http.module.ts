@@ -7,11 +7,14 @@ import { DeadLettersController } from './dead-letters.controller.js';
 import { DeadLettersService } from './dead-letters.service.js';
 import { IngestController } from './ingest.controller.js';
 import { IngestService } from './ingest.service.js';
+import { Learning } from './learning.js';
 import { ReceiptsService } from './receipts.service.js';
+import { SchemaInferenceController } from './schema-inference.controller.js';
+import { SchemaInference } from './schema-inference.service.js';
 
 @Module({
   imports: [BusModule, SnapshotsModule, TablesModule, TenancyModule],
-  controllers: [DeadLettersController, IngestController],
-  providers: [DeadLettersService, IngestService, ReceiptsService],
+  controllers: [DeadLettersController, IngestController, SchemaInferenceController],
+  providers: [DeadLettersService, IngestService, Learning, ReceiptsService, SchemaInference],
 })
 export class IngestHttpModule {}

@@ -49,6 +49,19 @@ const BODY = {
   },
 } as const;
 
+/** Of the dry run of inference. */
+export const SAMPLE = {
+  type: 'object',
+  required: ['records'],
+  additionalProperties: false,
+  properties: {
+    records: { type: 'array', minItems: 1, maxItems: MAX_RECORDS, items: RECORD },
+  },
+  example: {
+    records: [{ payload: { order_id: 1001, amount: 12.5, placed_at: '2026-03-01T09:30:00Z' } }],
+  },
+} as const;
+
 /** The ingest call is read from raw bytes, so its description is written by hand. */
 export const DescribeIngest = (): MethodDecorator =>
   applyDecorators(

@@ -7,12 +7,14 @@ import { PendingLimit } from '../tenancy/index.js';
 import { VisibilityWaiter } from '../snapshots/index.js';
 import { TableRegistry, type IngestTable } from '../tables/index.js';
 import { readIngestOptions } from './ingest-options.js';
-import { prepareRecords } from './prepared-records.js';
+import { Learning } from './learning.js';
 import { readBody } from './sent-body.js';
 
 export interface IngestCall {
   readonly tenantId: string;
   readonly tableName: string;
+  /** The key that writes. */
+  readonly keyId: string;
   readonly body: IngestBody;
   /** The `Idempotency-Key` header. */
   readonly requestKey: string | undefined;
@@ -37,6 +39,7 @@ export class IngestService {
   constructor(
     @Inject(INGEST_BUS) private readonly bus: IngestBus,
     @Inject(TableRegistry) private readonly tables: TableRegistry,
+    @Inject(Learning) private readonly learning: Learning,
     @Inject(PendingLimit) private readonly pendingLimit: PendingLimit,
     @Inject(VisibilityWaiter) private readonly waiter: VisibilityWaiter,
     @Inject(settingsOf('visibility')) private readonly settings: Settings['visibility'],
@@ -71,12 +74,12 @@ export class IngestService {
 
   private async request(
     call: IngestCall,
-    table: IngestTable,
+    known: IngestTable,
     quarantine: boolean,
     body = readBody(call.body),
   ): Promise<IngestRequest> {
     const { tenantId, tableName, requestKey } = call;
-    const records = await prepareRecords(body, table.validator, requestKey, quarantine);
+    const { table, records } = await this.learning.prepare({ ...call, quarantine }, known, body);
     const { tableId, windowClass, schemaVersion, catalogEpoch } = table;
     // The records were changed into their body's form, so the bytes are read again.
     const revalidate = async () =>

@@ -1,35 +1,31 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { AppError, PAYLOAD_TOO_LARGE, REQUEST_INVALID } from '../../kernel/index.js';
+import { AppError, inTurns, PAYLOAD_TOO_LARGE, REQUEST_INVALID } from '../../kernel/index.js';
 import type { IngestRecord } from '../bus/index.js';
 import { isJsonObject, SCHEMA_VIOLATION, type PayloadValidator } from '../tables/index.js';
 import { CanonicalWriter, contentHash, ValueTooLongError } from './canonical-form.js';
 import { IDEMPOTENCY_KEY_REQUIRED } from './ingest.errors.js';
+import { SchemaOutgrown } from './schema-outgrown.js';
 import { MAX_PAYLOAD_CHARS } from './ingest-limits.js';
 import { Violations } from './request-violations.js';
 import { faultRefusal, type SentBody } from './sent-body.js';
 import { faultReason, misfitReason } from './record-reasons.js';
 import { isIdempotencyKey, readRecord, type FieldFault } from './sent-record.js';
 
-/** Records between two pauses, so that a large request does not hold up all others. */
-const RECORDS_PER_TURN = 2_000;
-
 /**
  * Checks every record and puts it into the form of the bus. Changes the payloads in `body`, which is of no use
  * afterwards. Rejects with REQUEST_INVALID, IDEMPOTENCY_KEY_REQUIRED or SCHEMA_VIOLATION, in this order, naming the
  * first 100 reasons. With `quarantine` a record that is wrong but has a usable key is prepared for the dead letters, and
- * only the others refuse the request.
+ * only the others refuse the request. With `learns` it rejects with `SchemaOutgrown` where nothing but the schema is in
+ * the way.
  */
 export async function prepareRecords(
   body: SentBody,
   validator: PayloadValidator,
   requestKey: string | undefined,
   quarantine = false,
+  learns = false,
 ): Promise<IngestRecord[]> {
-  const preparation = new Preparation(body, validator, requestKey !== undefined, quarantine);
-  for (let start = 0; start < body.records.length; start += RECORDS_PER_TURN) {
-    if (start > 0) await nextTurn();
-    preparation.add(start, Math.min(start + RECORDS_PER_TURN, body.records.length));
-  }
+  const preparation = new Preparation(body, validator, requestKey !== undefined, quarantine, learns);
+  await inTurns(body.records, (sent, index) => preparation.addRecord(index, sent));
   return preparation.finish();
 }
 
@@ -40,6 +36,7 @@ class Preparation {
   private readonly misfits = new Violations();
   private readonly canonical = new CanonicalWriter();
   private recordMembers = 0;
+  private outgrown = false;
   /** The records as they were sent, once one is needed. */
   private pristine: readonly unknown[] | undefined;
 
@@ -48,21 +45,19 @@ class Preparation {
     private readonly validator: PayloadValidator,
     private readonly covered: boolean,
     private readonly quarantine: boolean,
+    private readonly learns: boolean,
   ) {}
-
-  add(start: number, end: number): void {
-    for (let index = start; index < end; index++) this.addRecord(index, this.body.records[index]);
-  }
 
   finish(): IngestRecord[] {
     if (this.recordMembers + this.canonical.members !== this.body.members) this.refuseDuplicate();
     this.malformed.refuse(REQUEST_INVALID);
     this.keyless.refuse(IDEMPOTENCY_KEY_REQUIRED);
+    if (this.outgrown) throw new SchemaOutgrown();
     this.misfits.refuse(SCHEMA_VIOLATION);
     return this.prepared;
   }
 
-  private addRecord(index: number, sent: unknown): void {
+  addRecord(index: number, sent: unknown): void {
     const faults: FieldFault[] = [];
     const record = readRecord(sent, (fault) => faults.push(fault));
     if (record === undefined) return this.addMalformed(index, sent, faults);
@@ -71,7 +66,10 @@ class Preparation {
     if (key === undefined && !this.covered) this.refuseKeyless(index);
     // Before the defaults, and before the validator puts the body's forms in.
     const hash = contentHash(op, eventTime, this.canonicalOf(index, payload));
+    if (this.outgrown) return;
     if (!this.validator.normalise(payload)) {
+      this.outgrown = this.learns;
+      if (this.outgrown) return;
       if (!this.quarantine) return this.refuseMisfit(index, payload);
       const reason = misfitReason(this.validator, payload);
       return this.setAside(index, { key, op, contentHash: hash, eventTime }, reason);

@@ -15,8 +15,8 @@ import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
 import { CHANGE_OPS, invalidChanges, MAX_CHANGES, readChanges, type ChangeOp } from './schema-change.js';
 import type { TableAlteration } from './table-alterations.service.js';
-import { TABLE_NAME } from './table-definition.js';
-import { COMPATIBILITY_DOC, ColumnDto } from './tables.dto.js';
+import { EVOLUTION_MODES, TABLE_NAME, type EvolutionMode } from './table-definition.js';
+import { COMPATIBILITY_DOC, ColumnDto, EVOLUTION_DOC } from './tables.dto.js';
 
 export class TableChangeDto {
   @ApiProperty({
@@ -105,6 +105,14 @@ export class AlterTableDto {
   compatibility_mode?: CompatibilityMode;
 
   @ApiPropertyOptional({
+    enum: EVOLUTION_MODES,
+    description: `${EVOLUTION_DOC} For events from now on.`,
+  })
+  @IsOptional()
+  @IsIn(EVOLUTION_MODES)
+  evolution_mode?: EvolutionMode;
+
+  @ApiPropertyOptional({
     enum: WINDOW_CLASSES,
     description: 'Fixed for the life of a table; another one than it has is refused.',
   })
@@ -126,18 +134,18 @@ export class UndropTableDto {
 
 /** Throws REQUEST_INVALID where the call asks for nothing, or for what no table can do. */
 export function toTableAlteration(
-  { changes, compatibility_mode, idempotency_window }: AlterTableDto,
+  { changes, compatibility_mode, evolution_mode, idempotency_window }: AlterTableDto,
   ifVersions: readonly string[] | undefined,
 ): TableAlteration {
-  if (
-    [changes, compatibility_mode, idempotency_window].every((part) => part === undefined || part === null)
-  ) {
+  const parts = [changes, compatibility_mode, evolution_mode, idempotency_window];
+  if (parts.every((part) => part === undefined || part === null)) {
     const message = 'is required where no setting is changed';
     throw invalidChanges([{ path: '$.changes', message }]);
   }
   return {
     changes: readChanges(changes ?? []),
     compatibilityMode: compatibility_mode ?? undefined,
+    evolutionMode: evolution_mode ?? undefined,
     idempotencyWindow: idempotency_window ?? undefined,
     ifVersions,
   };

@@ -1,4 +1,4 @@
-import type { Column } from '../../kernel/index.js';
+import { columnTypeText, type Column } from '../../kernel/index.js';
 
 export const COMPATIBILITY_MODES = ['none', 'backward', 'forward', 'full'] as const;
 
@@ -46,8 +46,9 @@ const RULES = {
   },
   type_widened: {
     breaks: ['forward'],
-    applies: (before, after) => after !== undefined && after.type !== before.type,
-    message: (before, after) => `those who read ${before.type} may meet values of ${after?.type}`,
+    applies: (before, after) => after !== undefined && isRetyped(before, after),
+    message: (before, after) =>
+      `those who read ${columnTypeText(before)} may meet values of ${after && columnTypeText(after)}`,
   },
   null_allowed: {
     breaks: ['forward'],
@@ -65,6 +66,15 @@ const PARTIES: Readonly<Record<CompatibilityMode, readonly Party[]>> = {
   full: ['backward', 'forward'],
 };
 
+/** Parts count too, new ones do not. */
+function isRetyped(before: Column, after: Column): boolean {
+  if (before.type !== after.type) return true;
+  return (before.fields ?? []).some((part) => {
+    const next = after.fields?.find(({ id, formerIds = [] }) => [id, ...formerIds].includes(part.id));
+    return next !== undefined && isRetyped(part, next);
+  });
+}
+
 const hasDefault = (column: Column): boolean => column.default !== undefined && column.default !== null;
 
 /** Everything that `mode` refuses about going from one version's columns to the next's. Columns are told by their ids. */
@@ -75,7 +85,9 @@ export function incompatibilities(
 ): Incompatibility[] {
   const owed = PARTIES[mode];
   if (owed.length === 0) return [];
-  const byId = new Map(after.map((column) => [column.id, column]));
+  const byId = new Map(
+    after.flatMap((column) => [column.id, ...(column.formerIds ?? [])].map((id) => [id, column])),
+  );
   const rules = Object.entries(RULES) as [CompatibilityRule, Rule][];
   return before.flatMap((column) => {
     const next = byId.get(column.id);

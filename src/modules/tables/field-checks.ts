@@ -19,6 +19,11 @@ interface CompiledField {
 
 type JsonObject = Record<string, unknown>;
 
+export interface CheckOptions {
+  /** Fields that are not there pass where they are null, and are taken out: an absent one reads the same. */
+  readonly dropsUnknownNulls?: boolean;
+}
+
 /** Checks objects that have one field for each of a list of columns: payloads, and the values of structs. */
 export class FieldChecks {
   private readonly fields: readonly CompiledField[];
@@ -28,8 +33,9 @@ export class FieldChecks {
   constructor(
     fields: readonly TypedField[],
     private readonly unknownRule: string,
+    private readonly options: CheckOptions = {},
   ) {
-    this.fields = fields.map(compile);
+    this.fields = fields.map((field) => compile(field, options));
     this.names = new Set(fields.map((field) => field.name));
   }
 
@@ -60,7 +66,18 @@ export class FieldChecks {
       if (normalised === REFUSED) return false;
       if (normalised !== value) object[name] = normalised;
     }
-    return present === Object.keys(object).length;
+    if (present === Object.keys(object).length) return true;
+    return this.options.dropsUnknownNulls === true && this.dropUnknownNulls(object);
+  }
+
+  /** False where another unknown field is left. */
+  private dropUnknownNulls(object: JsonObject): boolean {
+    for (const name of Object.keys(object)) {
+      if (this.names.has(name)) continue;
+      if (object[name] !== null) return false;
+      delete object[name];
+    }
+    return true;
   }
 
   /** Reports what is wrong, field by field, then the unknown fields. Changes nothing. */
@@ -72,7 +89,8 @@ export class FieldChecks {
     }
     for (const name of Object.keys(object)) {
       if (report.isFull) return;
-      if (!this.names.has(name)) {
+      const passes = this.options.dropsUnknownNulls === true && object[name] === null;
+      if (!this.names.has(name) && !passes) {
         report.at(memberPath(name), () => report.add('none', this.unknownRule, object[name]));
       }
     }
@@ -80,13 +98,13 @@ export class FieldChecks {
 }
 
 /** The check of a type, compiled. Values of nested types are changed in place. */
-export function checkedType(type: ColumnType): CheckedType {
-  if (type.kind === 'list') return listCheck(type.element);
-  return type.kind === 'struct' ? structCheck(type.fields) : scalarCheck(type);
+export function checkedType(type: ColumnType, options: CheckOptions = {}): CheckedType {
+  if (type.kind === 'list') return listCheck(type.element, options);
+  return type.kind === 'struct' ? structCheck(type.fields, options) : scalarCheck(type);
 }
 
-function listCheck(element: TypedField): CheckedType {
-  const compiled = compile(element);
+function listCheck(element: TypedField, options: CheckOptions): CheckedType {
+  const compiled = compile(element, options);
   const { check, nullable } = compiled;
   return {
     rule: 'an array',
@@ -114,8 +132,8 @@ function listCheck(element: TypedField): CheckedType {
   };
 }
 
-function structCheck(fields: readonly TypedField[]): CheckedType {
-  const checks = new FieldChecks(fields, 'the struct has no such field');
+function structCheck(fields: readonly TypedField[], options: CheckOptions): CheckedType {
+  const checks = new FieldChecks(fields, 'the struct has no such field', options);
   return {
     rule: 'an object',
     check: (value) => (isJsonObject(value) && checks.normalise(value) ? value : REFUSED),
@@ -126,8 +144,8 @@ function structCheck(fields: readonly TypedField[]): CheckedType {
   };
 }
 
-function compile({ name, type, nullable, default: sent }: TypedField): CompiledField {
-  const checked = checkedType(type);
+function compile({ name, type, nullable, default: sent }: TypedField, options: CheckOptions): CompiledField {
+  const checked = checkedType(type, options);
   const { check } = checked;
   // A check may change what it is given, and the schema is not the validator's.
   const filling = sent === undefined || sent === null ? undefined : check(structuredClone(sent));

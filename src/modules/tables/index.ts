@@ -6,11 +6,20 @@ export { ExactNumber, isJsonObject, toExactNumber } from './exact-number.js';
 export { PayloadValidator } from './payload-validator.js';
 export { TableCatalog, type SnapshotTable } from './table-catalog.js';
 export { type TableRequest } from './table-definition.js';
+export { FieldNeeds } from './inference/needed-fields.js';
+export { proposeSchema, type SchemaProposal } from './inference/schema-proposal.js';
+export { TableGrowth } from './inference/table-growth.service.js';
+export { EVOLUTION_MODES, TABLE_NAME, type EvolutionMode } from './table-definition.js';
 export { TableNames, type NamedTable } from './table-names.js';
 export { TableRegistry, type IngestTable } from './table-registry.js';
 export { TableSchemas } from './table-schemas.js';
 export { type Table } from './table.store.js';
-export { SCHEMA_VIOLATION, TABLE_ALREADY_EXISTS, TABLE_NOT_FOUND } from './tables.errors.js';
+export {
+  SCHEMA_INCOMPATIBLE,
+  SCHEMA_VIOLATION,
+  TABLE_ALREADY_EXISTS,
+  TABLE_NOT_FOUND,
+} from './tables.errors.js';
 export { TablesHttpModule } from './tables.http.module.js';
 export { TablesModule } from './tables.module.js';
 export { TablesService } from './tables.service.js';

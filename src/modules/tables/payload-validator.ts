@@ -1,5 +1,5 @@
 import { typedField, type Column } from '../../kernel/index.js';
-import { FieldChecks } from './field-checks.js';
+import { FieldChecks, type CheckOptions } from './field-checks.js';
 import { ViolationReport, type FieldViolation } from './violation.js';
 
 type Payload = Record<string, unknown>;
@@ -8,8 +8,8 @@ type Payload = Record<string, unknown>;
 export class PayloadValidator {
   private readonly checks: FieldChecks;
 
-  constructor(columns: readonly Column[]) {
-    this.checks = new FieldChecks(columns.map(typedField), 'the table has no such column');
+  constructor(columns: readonly Column[], options: CheckOptions = {}) {
+    this.checks = new FieldChecks(columns.map(typedField), 'the table has no such column', options);
   }
 
   /**

@@ -8,7 +8,7 @@ import { changedSchema } from './changed-schema.js';
 import { incompatibilities, type CompatibilityMode } from './compatibility.js';
 import { invalidChanges, type TableChange } from './schema-change.js';
 import type { TableDefEntity } from './table-def.entity.js';
-import { TABLE_NAME } from './table-definition.js';
+import { TABLE_NAME, type EvolutionMode } from './table-definition.js';
 import { TableRegistry } from './table-registry.js';
 import { TableStore, toTable, type Table, type TableVersion } from './table.store.js';
 import {
@@ -23,6 +23,7 @@ import {
 export interface TableAlteration {
   readonly changes: readonly TableChange[];
   readonly compatibilityMode?: CompatibilityMode | undefined;
+  readonly evolutionMode?: EvolutionMode | undefined;
   /** Fixed for the life of a table; asking for the one that it has is no change. */
   readonly idempotencyWindow?: WindowClass | undefined;
   /** `If-Match`, the versions that the table may be at. Undefined: any. */
@@ -97,6 +98,7 @@ function nextVersion(
   const before = { tableName, columns, lastColumnId };
   const after = changedSchema(before, alteration.changes);
   const compatibilityMode = alteration.compatibilityMode ?? current.compatibilityMode;
+  const evolutionMode = alteration.evolutionMode ?? current.evolutionMode;
   const [first, ...others] = incompatibilities(columns, after.columns, compatibilityMode);
   if (first !== undefined) {
     const facts = { compatibility_mode: compatibilityMode, schema_version: schemaVersion };
@@ -105,10 +107,11 @@ function nextVersion(
   if (
     tableName === after.tableName &&
     compatibilityMode === current.compatibilityMode &&
+    evolutionMode === current.evolutionMode &&
     isDeepStrictEqual(columns, after.columns)
   )
     return undefined;
-  return { ...after, compatibilityMode, schemaVersion: schemaVersion + 1 };
+  return { ...after, compatibilityMode, evolutionMode, schemaVersion: schemaVersion + 1 };
 }
 
 function refuseOtherVersion(row: TableDefEntity, ifVersions: readonly string[] | undefined): void {

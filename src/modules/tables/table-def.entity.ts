@@ -1,5 +1,6 @@
 import { Column, CreateDateColumn, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import type { WindowClass } from '../bus/index.js';
+import type { EvolutionMode } from './table-definition.js';
 
 /** A table of a tenant. State: live <-> dropped. The name is free while it is dropped. */
 @Entity('table_def')
@@ -17,7 +18,7 @@ export class TableDefEntity {
   idempotencyWindow!: WindowClass;
 
   @Column({ name: 'evolution_mode', type: 'text', default: 'strict' })
-  evolutionMode!: 'strict' | 'evolve';
+  evolutionMode!: EvolutionMode;
 
   @Column({ name: 'schema_version', type: 'integer' })
   schemaVersion!: number;

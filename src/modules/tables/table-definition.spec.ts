@@ -32,6 +32,7 @@ describe('defineTable', () => {
     expect(define(columns)).toEqual({
       tableName: 'orders',
       idempotencyWindow: '24h',
+      evolutionMode: 'strict',
       compatibilityMode: 'none',
       columns: [
         { id: 5, name: 'id', type: 'long', nullable: false },

@@ -14,9 +14,15 @@ export const MAX_COLUMNS = 500;
 export const COLUMN_COUNT_RULE = `must have 1 to ${MAX_COLUMNS} columns, fields of structs and elements of lists counted`;
 const MAX_VIOLATIONS = 100;
 
+/** Whether events change the schema: strict refuses what does not fit. */
+export const EVOLUTION_MODES = ['strict', 'evolve'] as const;
+export type EvolutionMode = (typeof EVOLUTION_MODES)[number];
+
 export interface TableRequest {
   readonly tableName: string;
-  readonly columns: readonly ColumnRequest[];
+  /** Absent: the first events make the schema. */
+  readonly columns?: readonly ColumnRequest[] | undefined;
+  readonly evolutionMode?: EvolutionMode | null | undefined;
   readonly idempotencyWindow?: WindowClass | null | undefined;
   readonly compatibilityMode?: CompatibilityMode | null | undefined;
 }
@@ -24,7 +30,9 @@ export interface TableRequest {
 /** A table that may be created: its columns have their field ids. */
 export interface TableDefinition {
   readonly tableName: string;
+  /** None where the first events make the schema. */
   readonly columns: readonly Column[];
+  readonly evolutionMode: EvolutionMode;
   readonly idempotencyWindow: WindowClass;
   readonly compatibilityMode: CompatibilityMode;
 }
@@ -36,7 +44,8 @@ export function defineTable(request: TableRequest): TableDefinition {
   if (!TABLE_NAME.test(tableName)) {
     faults.push({ path: '$.table_name', message: `must match ${TABLE_NAME.source}` });
   }
-  const columns = defineColumns(request.columns, '$.schema.columns', faults);
+  const columns =
+    request.columns === undefined ? [] : defineColumns(request.columns, '$.schema.columns', faults);
   const [first] = faults;
   if (first !== undefined) {
     const more = faults.length > 1 ? `, and ${faults.length - 1} more` : '';
@@ -47,6 +56,7 @@ export function defineTable(request: TableRequest): TableDefinition {
   return {
     tableName,
     idempotencyWindow: request.idempotencyWindow ?? '24h',
+    evolutionMode: request.evolutionMode ?? 'strict',
     compatibilityMode: request.compatibilityMode ?? 'none',
     columns,
   };

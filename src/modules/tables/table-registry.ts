@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { AppError } from '../../kernel/index.js';
+import { AppError, typedField, type TypedField } from '../../kernel/index.js';
 import { Notifications, Transactions } from '../../database/index.js';
 import type { WindowClass } from '../bus/index.js';
 import { FORBIDDEN } from '../tenancy/index.js';
@@ -16,6 +16,11 @@ export interface IngestTable {
   readonly schemaVersion: number;
   readonly catalogEpoch: number;
   readonly validator: PayloadValidator;
+  readonly fields: readonly TypedField[];
+  /** Unknown fields and other types change the schema. */
+  readonly evolves: boolean;
+  /** True also for a table without columns, which takes them from its first events in either mode. */
+  readonly learns: boolean;
 }
 
 interface TenantTables {
@@ -100,12 +105,16 @@ export class TableRegistry implements OnModuleInit, OnModuleDestroy {
       }
       if (row.catalog_epoch < (this.announced.get(tenantId) ?? 0) && attempt < MAX_LOADS) continue;
       if (row.table_id === null) throw tableNotFound(tableName);
+      const evolves = row.evolution_mode === 'evolve';
       const table: IngestTable = {
         tableId: row.table_id,
         windowClass: row.idempotency_window,
         schemaVersion: row.schema_version,
         catalogEpoch: row.catalog_epoch,
-        validator: new PayloadValidator(row.columns),
+        validator: new PayloadValidator(row.columns, { dropsUnknownNulls: evolves }),
+        fields: row.columns.map(typedField),
+        evolves,
+        learns: evolves || row.columns.length === 0,
       };
       this.keep(tenantId, tableName, table);
       return table;

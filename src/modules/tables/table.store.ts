@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { IsNull, MoreThan, type QueryDeepPartialEntity } from 'typeorm';
-import type { Column } from '../../kernel/index.js';
+import { FIRST_USER_FIELD_ID, type Column } from '../../kernel/index.js';
 import type { Tx } from '../../database/index.js';
 import type { CompatibilityMode } from './compatibility.js';
 import { lastFieldId } from './field-ids.js';
@@ -29,33 +29,35 @@ export interface TableVersion {
   readonly columns: readonly Column[];
   readonly lastColumnId: number;
   readonly compatibilityMode: CompatibilityMode;
+  readonly evolutionMode: TableDefEntity['evolutionMode'];
 }
 
 @Injectable()
 export class TableStore {
-  /** The table's first schema version. Fails with a unique violation where a live table has the name. */
+  /** With its first schema version, which is 0 where it has no columns yet. Fails with a unique violation where a live table has the name. */
   async insert(tx: Tx, tenantId: string, definition: TableDefinition, by: string): Promise<TableDefEntity> {
-    const { tableName, idempotencyWindow, columns, compatibilityMode } = definition;
+    const { tableName, idempotencyWindow, columns, compatibilityMode, evolutionMode } = definition;
+    const schemaVersion = columns.length === 0 ? 0 : 1;
     const row = tx.create(TableDefEntity, {
       tenantId,
       tableName,
       idempotencyWindow,
-      evolutionMode: 'strict',
-      schemaVersion: 1,
-      lastColumnId: lastFieldId(columns),
+      evolutionMode,
+      schemaVersion,
+      lastColumnId: Math.max(FIRST_USER_FIELD_ID - 1, lastFieldId(columns)),
     });
     await tx.insert(TableDefEntity, row);
-    await this.insertVersion(tx, row, { schemaVersion: 1, columns, compatibilityMode }, by);
+    await this.insertVersion(tx, row, { schemaVersion, columns, compatibilityMode }, by);
     return row;
   }
 
   /** Makes `next` the table's current version. Fails with a unique violation where a live table has the new name. */
   async advance(tx: Tx, row: TableDefEntity, next: TableVersion, by: string): Promise<void> {
-    const { tableName, schemaVersion, lastColumnId } = next;
+    const { tableName, schemaVersion, lastColumnId, evolutionMode } = next;
     await tx.update(
       TableDefEntity,
       { tableId: row.tableId, schemaVersion: row.schemaVersion },
-      { tableName, schemaVersion, lastColumnId },
+      { tableName, schemaVersion, lastColumnId, evolutionMode },
     );
     await this.insertVersion(tx, row, next, by);
   }
@@ -148,7 +150,11 @@ export class TableStore {
   private async insertVersion(
     tx: Tx,
     { tableId, tenantId }: TableDefEntity,
-    { schemaVersion, columns, compatibilityMode }: Omit<TableVersion, 'tableName' | 'lastColumnId'>,
+    {
+      schemaVersion,
+      columns,
+      compatibilityMode,
+    }: Pick<TableVersion, 'schemaVersion' | 'columns' | 'compatibilityMode'>,
     by: string,
   ): Promise<void> {
     const version = tx.create(TableSchemaVersionEntity, {

@@ -60,7 +60,8 @@ export class TablesController {
   ): Promise<TableDto> {
     const request = {
       tableName: body.table_name,
-      columns: body.schema.columns,
+      columns: body.schema?.columns,
+      evolutionMode: body.evolution_mode,
       idempotencyWindow: body.idempotency_window,
       compatibilityMode: body.compatibility_mode,
     };

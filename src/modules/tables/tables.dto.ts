@@ -16,7 +16,13 @@ import {
 import { columnTypeText, type Column } from '../../kernel/index.js';
 import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
-import { COLUMN_COUNT_RULE, MAX_COLUMNS, TABLE_NAME } from './table-definition.js';
+import {
+  COLUMN_COUNT_RULE,
+  EVOLUTION_MODES,
+  MAX_COLUMNS,
+  TABLE_NAME,
+  type EvolutionMode,
+} from './table-definition.js';
 import type { Table } from './table.store.js';
 
 const NAME_DOC =
@@ -24,6 +30,8 @@ const NAME_DOC =
 export const COMPATIBILITY_DOC =
   'What changes of the schema owe: backward to those who write by the last version, forward to those who read it, ' +
   'full to both, none to nobody.';
+export const EVOLUTION_DOC =
+  'Whether events change the schema: evolve adds unknown fields as nullable columns and widens types, strict refuses both.';
 const ANY_JSON = { type: 'object', additionalProperties: true } as const;
 
 export class ColumnDto {
@@ -79,16 +87,17 @@ export class CreateTableDto {
   @Matches(TABLE_NAME, { message: `must match ${TABLE_NAME.source}` })
   table_name!: string;
 
-  @ApiProperty({ type: SchemaDto })
-  @IsObject({ message: 'is required and must be an object' })
+  @ApiPropertyOptional({ type: SchemaDto, description: 'Absent: the first events make the schema.' })
+  @IsOptional()
+  @IsObject({ message: 'must be an object' })
   @ValidateNested()
   @Type(() => SchemaDto)
-  schema!: SchemaDto;
+  schema?: SchemaDto;
 
-  @ApiPropertyOptional({ enum: ['strict'], default: 'strict', description: 'strict refuses unknown fields.' })
+  @ApiPropertyOptional({ enum: EVOLUTION_MODES, default: 'strict', description: EVOLUTION_DOC })
   @IsOptional()
-  @IsIn(['strict'])
-  evolution_mode?: 'strict';
+  @IsIn(EVOLUTION_MODES)
+  evolution_mode?: EvolutionMode;
 
   @ApiPropertyOptional({ enum: COMPATIBILITY_MODES, default: 'none', description: COMPATIBILITY_DOC })
   @IsOptional()
@@ -129,6 +138,12 @@ export class TableColumnDto {
     description: 'The fields of a struct, or the `element` of a list, with field ids of their own.',
   })
   fields?: TableColumnDto[];
+
+  @ApiPropertyOptional({
+    type: [Number],
+    description: 'Field ids of files from before its type changed to one that they cannot be read as.',
+  })
+  former_ids?: readonly number[];
 }
 
 export class TableSchemaDto {
@@ -140,14 +155,17 @@ export class TableDto {
   @ApiProperty({ example: 'orders' })
   table_name!: string;
 
-  @ApiProperty({ description: 'Also the `ETag`.', example: 1 })
+  @ApiProperty({
+    description: 'Also the `ETag`. 0 until the first events have made the schema.',
+    example: 1,
+  })
   schema_version!: number;
 
   @ApiProperty({ type: TableSchemaDto })
   schema!: TableSchemaDto;
 
-  @ApiProperty({ enum: ['strict', 'evolve'], example: 'strict' })
-  evolution_mode!: 'strict' | 'evolve';
+  @ApiProperty({ enum: EVOLUTION_MODES, description: EVOLUTION_DOC, example: 'strict' })
+  evolution_mode!: EvolutionMode;
 
   @ApiProperty({ enum: COMPATIBILITY_MODES, description: COMPATIBILITY_DOC, example: 'none' })
   compatibility_mode!: CompatibilityMode;
@@ -197,7 +215,11 @@ export function toTableDto(table: Table): TableDto {
 }
 
 export function toColumnDto(column: Column): TableColumnDto {
-  const { fields, ...bare } = column;
-  const shown = { ...bare, type: columnTypeText(column) };
+  const { fields, former: _, formerIds, ...bare } = column;
+  const shown = {
+    ...bare,
+    type: columnTypeText(column),
+    ...(formerIds !== undefined && { former_ids: formerIds }),
+  };
   return fields === undefined ? shown : { ...shown, fields: fields.map(toColumnDto) };
 }

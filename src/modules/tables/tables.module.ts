@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { SnapshotsModule } from '../snapshots/index.js';
 import { DroppedTables } from './dropped-tables.service.js';
 import { SchemaVersions } from './schema-versions.service.js';
+import { TableGrowth } from './inference/table-growth.service.js';
 import { TableAlterations } from './table-alterations.service.js';
 import { TableCatalog } from './table-catalog.js';
 import { TableNames } from './table-names.js';
@@ -18,6 +19,7 @@ import { TablesService } from './tables.service.js';
     SchemaVersions,
     TableAlterations,
     TableCatalog,
+    TableGrowth,
     TableNames,
     TableRegistry,
     TableSchemas,
@@ -29,6 +31,7 @@ import { TablesService } from './tables.service.js';
     SchemaVersions,
     TableAlterations,
     TableCatalog,
+    TableGrowth,
     TableNames,
     TableRegistry,
     TableSchemas,

@@ -1,6 +1,7 @@
 import { type Column, columnType, METADATA_COLUMNS } from '../../../kernel/columns.js';
 import type { QueryTable } from '../query-engine.js';
 import { duckdbType, quoteName, quoteText } from './column-sql.js';
+import { convertedValue } from './converted-value.js';
 
 /**
  * The table as a view of its files: columns by field id, the user's first; those that a file lacks are null.
@@ -15,14 +16,28 @@ function createView(table: QueryTable): string {
     );
     return `${view}${nulls.join(', ')} WHERE false`;
   }
-  const names = columns.map((column) => quoteName(column.name)).join(', ');
+  const values = columns.map((column) => `${valueOf(column)} AS ${quoteName(column.name)}`).join(', ');
   const files = table.files.map(({ path }) => quoteText(path)).join(', ');
-  const schema = columns.map(
-    (column) =>
-      `${column.id}: {name: ${quoteText(column.name)}, type: ${quoteText(duckdbType(columnType(column)))}, default_value: NULL}`,
-  );
-  return `${view}${names} FROM read_parquet([${files}], schema = MAP {${schema.join(', ')}})`;
+  const schema = columns.flatMap((column) => [
+    inFile(column, column.name),
+    ...(column.former ?? []).map((former) => inFile(former, formerName(former))),
+  ]);
+  return `${view}${values} FROM read_parquet([${files}], schema = MAP {${schema.join(', ')}})`;
 }
+
+/** A file holds a column under one of its field ids, and the others read null. */
+function valueOf(column: Column): string {
+  const { name, former = [] } = column;
+  if (former.length === 0) return quoteName(name);
+  const earlier = former.map((each) => convertedValue(each, column, quoteName(formerName(each))));
+  return `coalesce(${[quoteName(name), ...earlier.reverse()].join(', ')})`;
+}
+
+/** No column of a user begins with `_`. */
+const formerName = ({ id }: Column): string => `_former_${id}`;
+
+const inFile = (column: Column, name: string): string =>
+  `${column.id}: {name: ${quoteText(name)}, type: ${quoteText(duckdbType(columnType(column)))}, default_value: NULL}`;
 
 /**
  * One script that makes the views of the tables, then opens their files and nothing else, for good. A statement that

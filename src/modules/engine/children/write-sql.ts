@@ -1,6 +1,7 @@
 import { type Column, columnType, METADATA_COLUMNS } from '../../../kernel/columns.js';
 import type { WriteBatch, WriteInput, WriteJob } from '../write-engine.js';
 import { bodyType, duckdbType, fromText, quoteName, quoteText } from './column-sql.js';
+import { convertedValue, formerSelf } from './converted-value.js';
 
 const BATCHES = 'tidemark_batches';
 
@@ -41,9 +42,8 @@ function rowOf({ batchId, firstToken, ingestedAt }: WriteBatch): string {
 }
 
 function selectOf(input: WriteInput, columns: readonly Column[], maxObjectBytes: number): string {
-  const byId = new Map(input.columns.map((column) => [column.id, column]));
   const values = columns.map(
-    (column) => `${valueOf(column, byId.get(column.id))} AS ${quoteName(column.name)}`,
+    (column) => `${valueOf(column, formerSelf(input.columns, column))} AS ${quoteName(column.name)}`,
   );
   const read = [
     "b: 'BIGINT'",
@@ -62,9 +62,8 @@ function selectOf(input: WriteInput, columns: readonly Column[], maxObjectBytes:
 }
 
 function valueOf(column: Column, source: Column | undefined): string {
-  const type = columnType(column);
-  if (source === undefined) return `CAST(NULL AS ${duckdbType(type)})`;
-  return fromText(type, `d.p.${quoteName(source.name)}`);
+  if (source === undefined) return `CAST(NULL AS ${duckdbType(columnType(column))})`;
+  return convertedValue(source, column, fromText(columnType(source), `d.p.${quoteName(source.name)}`));
 }
 
 function payloadType(columns: readonly Column[]): string {

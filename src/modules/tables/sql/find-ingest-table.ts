@@ -1,6 +1,7 @@
 import type { Column } from '../../../kernel/index.js';
 import { query, sql, type SqlExecutor } from '../../../database/index.js';
 import type { WindowClass } from '../../bus/index.js';
+import type { EvolutionMode } from '../table-definition.js';
 
 /** What ingest needs of a table, from one moment. */
 export interface IngestTableRow {
@@ -9,6 +10,7 @@ export interface IngestTableRow {
   /** Null where there is no such live table, and so is all below. */
   readonly table_id: number | null;
   readonly idempotency_window: WindowClass;
+  readonly evolution_mode: EvolutionMode;
   readonly schema_version: number;
   readonly columns: readonly Column[];
 }
@@ -21,8 +23,8 @@ export async function findIngestTable(
 ): Promise<IngestTableRow | undefined> {
   const rows = await query<IngestTableRow>(
     executor,
-    sql`SELECT c.catalog_epoch, t.status AS tenant_status, d.table_id, d.idempotency_window, d.schema_version,
-               v.schema_json -> 'columns' AS columns
+    sql`SELECT c.catalog_epoch, t.status AS tenant_status, d.table_id, d.idempotency_window, d.evolution_mode,
+               d.schema_version, v.schema_json -> 'columns' AS columns
         FROM tenant_clock c
         JOIN tenant t USING (tenant_id)
         LEFT JOIN table_def d

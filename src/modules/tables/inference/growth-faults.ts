@@ -1,0 +1,61 @@
+import { MAX_TYPE_DEPTH, nameText, type Column } from '../../../kernel/index.js';
+import { faultOfColumnName, faultOfFieldName, repeatedNames } from '../column-names.js';
+import { countFields } from '../field-ids.js';
+import { COLUMN_COUNT_RULE, MAX_COLUMNS } from '../table-definition.js';
+
+export type GrowthRule = 'name_not_allowed' | 'names_differ_by_case' | 'column_limit' | 'nesting_limit';
+
+/** Why a field cannot become a column, or a part of one. */
+export interface GrowthFault {
+  /** Names from the column down. */
+  readonly path: readonly string[];
+  readonly rule: GrowthRule;
+  readonly message: string;
+}
+
+/** What is wrong with the columns `after`, which were grown from those `before`. */
+export function growthFaults(before: readonly Column[], after: readonly Column[]): GrowthFault[] {
+  const faults: GrowthFault[] = [];
+  addNameFaults(before, after, [], faults);
+  let count = 0;
+  for (const column of after) {
+    if (depthOf(column) > MAX_TYPE_DEPTH) {
+      const message = `has more than ${MAX_TYPE_DEPTH} lists and structs inside each other`;
+      faults.push({ path: [column.name], rule: 'nesting_limit', message });
+    }
+    const isFirstBeyond = count <= MAX_COLUMNS && count + countFields([column]) > MAX_COLUMNS;
+    count += countFields([column]);
+    if (!isFirstBeyond) continue;
+    const message = `is one too many: a table ${COLUMN_COUNT_RULE}; it would have ${countFields(after)}`;
+    faults.push({ path: [column.name], rule: 'column_limit', message });
+  }
+  return faults;
+}
+
+/** Of new names only: those that a table has were checked when they came. */
+function addNameFaults(
+  before: readonly Column[],
+  after: readonly Column[],
+  at: readonly string[],
+  faults: GrowthFault[],
+): void {
+  const known = new Map(before.map((column) => [column.name, column]));
+  const names = after.map(({ name }) => name);
+  for (const { index, first } of repeatedNames(names)) {
+    const message = `differs from ${nameText(names[first] ?? '')} in nothing but case or form`;
+    faults.push({ path: [...at, names[index] ?? ''], rule: 'names_differ_by_case', message });
+  }
+  for (const { name, fields = [] } of after) {
+    const path = [...at, name];
+    const same = known.get(name);
+    const fault = at.length === 0 ? faultOfColumnName(name) : faultOfFieldName(name);
+    if (same === undefined && fault !== undefined) {
+      faults.push({ path, rule: 'name_not_allowed', message: fault });
+    }
+    addNameFaults(same?.fields ?? [], fields, path, faults);
+  }
+}
+
+function depthOf({ fields = [] }: Column): number {
+  return fields.length === 0 ? 0 : 1 + Math.max(...fields.map(depthOf));
+}
