@@ -1,9 +1,10 @@
 import { join } from 'node:path';
+import { parseType } from '../../src/kernel/index.js';
 import { Transactions, type Notifications } from '../../src/database/index.js';
 import type { WriteEngine } from '../../src/modules/engine/index.js';
 import { SnapshotFiles } from '../../src/modules/snapshots/index.js';
 import { SchemaPublisher } from '../../src/modules/snapshots/schema-publisher.js';
-import { TableCatalog, TableRegistry, TableSchemas } from '../../src/modules/tables/index.js';
+import { TableCatalog, TableGrowth, TableRegistry, TableSchemas } from '../../src/modules/tables/index.js';
 import { DroppedTables } from '../../src/modules/tables/dropped-tables.service.js';
 import type { TableChange } from '../../src/modules/tables/schema-change.js';
 import { TableAlterations } from '../../src/modules/tables/table-alterations.service.js';
@@ -19,6 +20,7 @@ let orders: number;
 let transactions: Transactions;
 let alterations: TableAlterations;
 let dropped: DroppedTables;
+let growth: TableGrowth;
 
 beforeEach(async () => {
   stage = await openCommitStage();
@@ -29,6 +31,7 @@ beforeEach(async () => {
   const registry = new TableRegistry(transactions, silent);
   const parts = [transactions, new TableStore(), new SchemaPublisher(), registry] as const;
   alterations = new TableAlterations(...parts);
+  growth = new TableGrowth(...parts);
   dropped = new DroppedTables(...parts, { undropWindowMs: 60_000 });
 });
 afterEach(() => stage.close());
@@ -36,6 +39,15 @@ afterAll(() => query.close());
 
 const alter = (table: string, ...changes: TableChange[]) =>
   alterations.alter(TENANT, table, { changes }, 'test');
+/** As ingest does where an event of `orders` has a value that no column takes. */
+const need = (name: string, type: string) =>
+  growth.grow({
+    tenantId: TENANT,
+    tableId: orders,
+    tableName: 'orders',
+    needed: [{ name, type: parseType(type), nullable: true }],
+    by: 'test',
+  });
 const drop = (table: string) => stage.tables.drop(TENANT, table, 'test');
 const undrop = (table: string) => dropped.undrop(TENANT, table, 'test');
 
@@ -117,6 +129,18 @@ describe('a change between the writing of a file and its publication', () => {
       { key: 'a', id: null },
       { key: 'b', id: null },
     ]);
+  });
+
+  it('shows the old values of a column whose type events change meanwhile', async () => {
+    await alterations.alter(TENANT, 'orders', { changes: [], evolutionMode: 'evolve' }, 'test');
+    await stage.append(TENANT, orders, 'a');
+    await turnWith(() => need('id', 'int'));
+    expect(await versions()).toMatchObject({ files: [2], watermark: { schema_version: 3 } });
+    expect(await rows('orders')).toEqual([{ id: '"a"' }]);
+    // Accepted under version 1, written under version 3, published under version 4.
+    await stage.append(TENANT, orders, 'b');
+    await turnWith(() => alter('orders', { op: 'rename_column', from: 'id', to: 'key' }));
+    expect(await rows('orders')).toEqual([{ key: '"a"' }, { key: '"b"' }]);
   });
 
   it('discards what was written for a table that it drops, for good', async () => {
