@@ -152,16 +152,17 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: COMMITTER,
-        anchor: `        await failpoint('commit.pending_row');
-        await this.store.putFile(key, file.path, { sha256: file.sha256, signal });
+        anchor: `            await this.store.putFile(key, file.path, { sha256: file.sha256, signal });
+            await failpoint('commit.uploaded');
 `,
-        text: `        await failpoint('commit.pending_row');\n`,
+        text: `            await failpoint('commit.uploaded');\n`,
       },
       {
         file: COMMITTER,
-        anchor: 'const [row] = await this.transactions.single((pool) => this.dataFiles.insertPending(',
-        text: `await this.store.putFile(key, file.path, { sha256: file.sha256, signal });
-        const [row] = await this.transactions.single((pool) => this.dataFiles.insertPending(`,
+        anchor: 'const rows = await this.transactions.single((pool) => this.dataFiles.insertPending(',
+        text: `for (const { key, file } of objects)
+            await this.store.putFile(key, file.path, { sha256: file.sha256, signal });
+        const rows = await this.transactions.single((pool) => this.dataFiles.insertPending(`,
       },
     ],
   },
@@ -206,9 +207,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: COMMITTER,
-        anchor: 'await this.store.putFile(key, file.path, { sha256: file.sha256, signal });',
-        text: `try {
-            await this.store.putFile(key, file.path, { sha256: file.sha256, signal });
+        anchor: 'const fileIds = await this.upload(objects, pending, signal);',
+        text: `let fileIds;
+        try {
+            fileIds = await this.upload(objects, pending, signal);
         }
         catch (error) {
             return { tableId, maxVisibilityToken, eventCount: 0, fileIds: [], dead: (await this.writer.dead(table, error.message)).dead };

@@ -35,7 +35,7 @@ async function fillHuge(): Promise<number> {
   return last;
 }
 
-const engineWith = (before: (job: WriteJob) => Promise<unknown>): WriteEngine => ({
+const engineWith = (before: (job: WriteJob) => Promise<unknown>): Pick<WriteEngine, 'writeParquet'> => ({
   writeParquet: async (job, signal) => {
     const stopped = new Promise((resolve) => signal?.addEventListener('abort', resolve, { once: true }));
     await Promise.race([before(job), stopped]);
@@ -55,7 +55,7 @@ async function publications(): Promise<string[]> {
 }
 
 /** Writes an event of the tenant `small` while the first commit is under way. */
-function meanwhile(): { engine: WriteEngine; written: () => number } {
+function meanwhile(): { engine: Pick<WriteEngine, 'writeParquet'>; written: () => number } {
   let token = 0;
   const engine = engineWith(async () => {
     if (token === 0) token = await stage.append('small', small, 'a');

@@ -30,7 +30,7 @@ const again = async () => {
 /** An object store that is `stage.store` but for its puts. */
 const storeWith = (putFile: ObjectStore['putFile']): ObjectStore =>
   Object.assign(Object.create(stage.store) as ObjectStore, { putFile });
-const engineWith = (before: (job: WriteJob) => void | Promise<void>): WriteEngine => ({
+const engineWith = (before: (job: WriteJob) => void | Promise<void>): Pick<WriteEngine, 'writeParquet'> => ({
   writeParquet: async (job, signal) => {
     await before(job);
     return stage.engine.writeParquet(job, signal);
@@ -77,7 +77,7 @@ describe('a turn of the coordinator', () => {
 
   it('bears the end of its engine child', async () => {
     const last = await stage.append(TENANT, orders, 'a');
-    const dying: WriteEngine = {
+    const dying: Pick<WriteEngine, 'writeParquet'> = {
       writeParquet: (job, signal) => {
         const written = stage.engine.writeParquet(job, signal);
         const kill = () => {
@@ -128,7 +128,7 @@ describe('a turn of the coordinator', () => {
   it('ends the work early when it learns that the lease was lost', async () => {
     await stage.append(TENANT, orders, 'a');
     let reason: unknown;
-    const stuck: WriteEngine = {
+    const stuck: Pick<WriteEngine, 'writeParquet'> = {
       writeParquet: (_job, signal) =>
         new Promise((_resolve, reject) => {
           signal?.addEventListener('abort', () => {
@@ -181,7 +181,7 @@ describe('a coordinator that runs', () => {
   it('gives its claims back at once when the process is stopped, so that another goes on', async () => {
     await stage.append(TENANT, orders, 'a');
     const atWork = Promise.withResolvers<void>();
-    const hanging: WriteEngine = {
+    const hanging: Pick<WriteEngine, 'writeParquet'> = {
       writeParquet: (_job, signal) =>
         new Promise((_resolve, reject) => {
           signal?.addEventListener('abort', () => reject(signal.reason as Error));

@@ -58,7 +58,7 @@ const summaries = async () =>
       `SELECT summary FROM snapshot WHERE operation = 'append' ORDER BY snapshot_id`,
     )
   ).map(({ summary }) => summary);
-const engineWith = (before: (job: WriteJob) => void): WriteEngine => ({
+const engineWith = (before: (job: WriteJob) => void): Pick<WriteEngine, 'writeParquet'> => ({
   writeParquet: async (job, signal) => {
     before(job);
     return stage.engine.writeParquet(job, signal);
@@ -196,7 +196,7 @@ describe('an event that can never be written', () => {
     const killer = '{"id":666}';
     await stage.appendRaw(TENANT, numbers, payload(1), payload(2), killer, payload(4));
     const last = await stage.appendRaw(TENANT, numbers, payload(5));
-    const dying: WriteEngine = {
+    const dying: Pick<WriteEngine, 'writeParquet'> = {
       writeParquet: async (job, signal) => {
         for (const { bodyFile } of job.inputs) {
           // Frames that follow one another are one text.
@@ -219,7 +219,7 @@ describe('two coordinators that find the same dead event', () => {
     await stage.appendRaw(TENANT, numbers, payload(1));
     const last = await stage.appendRaw(TENANT, numbers, '{"id": not JSON}');
     let overtaken = false;
-    const slow: WriteEngine = {
+    const slow: Pick<WriteEngine, 'writeParquet'> = {
       writeParquet: async (job, signal) => {
         const write = () => stage.engine.writeParquet(job, signal);
         // Found out what is dead, and writes the rest: now the lease is lost, and another is quicker.

@@ -51,7 +51,7 @@ const append = (next: AppendPublication) => catalog.publisher.append(next, new A
 const latest = () => catalog.resolver.resolve(TENANT, { kind: 'latest' });
 const liveFiles = async (snapshotId: number) => {
   const snapshot = await catalog.resolver.resolve(TENANT, { kind: 'id', snapshotId });
-  return (await catalog.files.liveDataFiles(snapshot, [tableId])).get(tableId) ?? [];
+  return (await catalog.files.liveFiles(snapshot, [tableId])).get(tableId) ?? [];
 };
 const codeOf = (work: Promise<unknown>): Promise<string> =>
   work.then(

@@ -57,10 +57,12 @@ function serviceOver(missing: readonly string[] = []) {
     sha256: '',
     recordCount: 1,
     schemaVersion: 1,
+    content: 'data',
+    sequenceNumber: fileId,
   });
   const resolver = { resolve: () => Promise.resolve(SNAPSHOT) };
   const files = {
-    liveDataFiles: (_: unknown, tableIds: readonly number[]) => {
+    liveFiles: (_: unknown, tableIds: readonly number[]) => {
       asked.push([...tableIds]);
       return Promise.resolve(new Map(tableIds.includes(1) ? [[1, [file('a', 1), file('b', 2)]]] : []));
     },
@@ -168,6 +170,7 @@ describe('while the snapshot is waited for', () => {
     tableId: 1,
     tableName,
     schemaVersion,
+    key: [],
     columns: columnsOf({ name: 'string', ...(schemaVersion > 1 && { added: 'long' }) }),
   });
 
@@ -200,9 +203,16 @@ describe('while the snapshot is waited for', () => {
       },
       resolver as unknown as SnapshotResolver,
       {
-        liveDataFiles: ({ snapshotId }: { snapshotId: 6 | 7 }) =>
+        liveFiles: ({ snapshotId }: { snapshotId: 6 | 7 }) =>
           Promise.resolve(
-            new Map([[1, files[snapshotId].map((key) => ({ key, sizeBytes: 100 }) as SnapshotDataFile)]]),
+            new Map([
+              [
+                1,
+                files[snapshotId].map(
+                  (key) => ({ key, sizeBytes: 100, content: 'data' }) as SnapshotDataFile,
+                ),
+              ],
+            ]),
           ),
       } as unknown as SnapshotFiles,
       {

@@ -53,7 +53,7 @@ const undrop = (table: string) => dropped.undrop(TENANT, table, 'test');
 
 /** One turn of a coordinator in which `work` runs after the files are written and before they are published. */
 const turnWith = async (work: () => Promise<unknown>) => {
-  const engine: WriteEngine = {
+  const engine: Pick<WriteEngine, 'writeParquet'> = {
     writeParquet: async (job, signal) => {
       const written = await stage.engine.writeParquet(job, signal);
       await work();
@@ -79,7 +79,7 @@ async function rows(tableName: string): Promise<Record<string, unknown>[]> {
   const table = (await catalog.tablesAt(TENANT, snapshotId)).find((each) => each.tableName === tableName);
   if (table === undefined) throw new Error(`there is no table ${tableName}`);
   const { tableId, columns } = table;
-  const files = (await new SnapshotFiles(transactions).liveDataFiles({ snapshotId }, [tableId])).get(tableId);
+  const files = (await new SnapshotFiles(transactions).liveFiles({ snapshotId }, [tableId])).get(tableId);
   const objects = join(stage.scratch, '..', 'objects');
   const result = await query.run({
     tenantId: TENANT,

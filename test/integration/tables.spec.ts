@@ -136,7 +136,7 @@ describe('tables', () => {
       definition('a', [{ ...COLUMNS[0], key: true }]),
       '$.schema.columns[0].key',
     ],
-    ['a primary key', { ...definition('a'), primary_key_cols: ['id'] }, '$.primary_key_cols'],
+    ['a key of no column', { ...definition('a'), primary_key_cols: ['no'] }, '$.primary_key_cols[0]'],
     ['partitions', { ...definition('a'), partition_spec: [] }, '$.partition_spec'],
     ['a sort order', { ...definition('a'), sort_order: [] }, '$.sort_order'],
     ['retention', { ...definition('a'), retention: {} }, '$.retention'],

@@ -7,7 +7,7 @@ import { judge, unitsOf, type PlannedBatch } from '../../src/modules/bus/judgeme
 import type { WriteEngine } from '../../src/modules/engine/index.js';
 import { prepareRecords } from '../../src/modules/ingest/prepared-records.js';
 import { readBody } from '../../src/modules/ingest/sent-body.js';
-import { PayloadValidator } from '../../src/modules/tables/index.js';
+import { RecordValidator } from '../../src/modules/tables/index.js';
 
 /**
  * Takes a request's text the whole way to a Parquet file in `folder`, without a database: validation, the bus's body,
@@ -20,7 +20,7 @@ export async function writeAccepted(
   sent: { readonly contentType: 'json' | 'ndjson'; readonly text: string },
 ): Promise<string> {
   const body = readBody({ contentType: sent.contentType, bytes: Buffer.from(sent.text) });
-  const records = await prepareRecords(body, new PayloadValidator(columns), undefined);
+  const records = await prepareRecords(body, new RecordValidator(columns), undefined);
   const bodyFile = join(folder, 'body.zst');
   const output = join(folder, 'out.parquet');
   await writeFile(bodyFile, encodeBody(1, batchOf(records)));

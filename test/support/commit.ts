@@ -42,7 +42,8 @@ const MIB = 1024 * 1024;
 export interface CoordinatorParts {
   readonly bus?: IngestBus;
   readonly store?: ObjectStore;
-  readonly engine?: WriteEngine;
+  /** The rest is the real one's. */
+  readonly engine?: Partial<WriteEngine>;
   readonly leaseMs?: number;
   readonly targetRows?: number;
   readonly writeConcurrency?: number;
@@ -161,7 +162,7 @@ export async function openCommitStage(): Promise<CommitStage> {
       const schemas = new TableSchemas(transactions);
       const committer = new ClaimCommitter(
         parts.bus ?? bus,
-        new TableWriter(parts.engine ?? engine, schemas),
+        new TableWriter(Object.assign(Object.create(engine) as WriteEngine, parts.engine), schemas),
         parts.store ?? store,
         new ObjectKeys('tidemark'),
         new FileCache(store, { directory: join(scratch, 'cache'), maxBytes: MIB }, logger),

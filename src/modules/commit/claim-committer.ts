@@ -22,6 +22,14 @@ interface CommittedTable extends AppendedTable {
   readonly dead: readonly DeadEvent[];
 }
 
+/** A file that is written, and the key of its object. */
+interface WrittenObject {
+  readonly key: string;
+  readonly file: WrittenFile;
+  /** Of a delete file: field ids of the primary key. */
+  readonly equalityFieldIds?: readonly number[];
+}
+
 /**
  * Turns one claim into one snapshot: typed Parquet for each table, pending rows, uploads, publication. Events that can
  * never be written go to the dead letters with the publication.
@@ -86,23 +94,44 @@ export class ClaimCommitter {
   ): Promise<CommittedTable> {
     const { tenantId, attempt } = claim;
     const { tableId, maxVisibilityToken } = table;
-    const current = (await this.schemas.currentVersions([tableId])).get(tableId);
+    const current = (await this.schemas.current([tableId])).get(tableId);
     // Dropped, which is for ever: its events are not worth a file, and could not hold the others up if they are faulty.
     if (current === undefined)
       return { tableId, maxVisibilityToken, eventCount: table.recordCount, fileIds: [], dead: [] };
-    const work = { table, schemaVersion: current, directory, attempt };
-    const { file, eventCount, dead } = await this.writer.write(work, signal);
-    if (file === undefined) return { tableId, maxVisibilityToken, eventCount, fileIds: [], dead };
-    const key = this.keys.dataFile({ tenantId, tableId, writer: claim.claimId });
-    const [row] = await this.transactions.single((pool) =>
-      this.dataFiles.insertPending(pool, [pendingFile(claim, table, current, key, file)]),
+    const { file, deletes, eventCount, dead } = await this.writer.write(
+      { table, ...current, directory, attempt },
+      signal,
     );
-    if (row === undefined) throw new Error(`object key ${key} was drawn twice`);
+    const owner = { tenantId, tableId, writer: claim.claimId };
+    const objects: WrittenObject[] = [
+      ...(file === undefined ? [] : [{ key: this.keys.dataFile(owner), file }]),
+      ...(deletes === undefined
+        ? []
+        : [{ key: this.keys.deleteFile(owner), file: deletes, equalityFieldIds: current.primaryKeyIds }]),
+    ];
+    const pending = objects.map((object) => pendingFile(claim, table, current.schemaVersion, object));
+    const fileIds = await this.upload(objects, pending, signal);
+    const deleteFiles = deletes === undefined ? 0 : 1;
+    return { tableId, maxVisibilityToken, eventCount, fileIds, deleteFiles, dead };
+  }
+
+  /** Every row is there before the first object is. */
+  private async upload(
+    objects: readonly WrittenObject[],
+    pending: readonly PendingFile[],
+    signal: AbortSignal,
+  ): Promise<number[]> {
+    if (objects.length === 0) return [];
+    const rows = await this.transactions.single((pool) => this.dataFiles.insertPending(pool, pending));
+    if (rows.length !== pending.length)
+      throw new Error(`of ${pending.length} object keys one was drawn twice`);
     await failpoint('commit.pending_row');
-    await this.store.putFile(key, file.path, { sha256: file.sha256, signal });
-    await failpoint('commit.uploaded');
-    await this.cache.offer({ key, sizeBytes: file.sizeBytes, sha256: file.sha256 }, file.path);
-    return { tableId, maxVisibilityToken, eventCount, fileIds: [row.fileId], dead };
+    for (const { key, file } of objects) {
+      await this.store.putFile(key, file.path, { sha256: file.sha256, signal });
+      await failpoint('commit.uploaded');
+      await this.cache.offer({ key, sizeBytes: file.sizeBytes, sha256: file.sha256 }, file.path);
+    }
+    return rows.map(({ fileId }) => fileId);
   }
 
   private async setAside(tx: Tx, claim: Claim, dead: readonly DeadEvent[]): Promise<void> {
@@ -129,8 +158,7 @@ function pendingFile(
   claim: Claim,
   table: TableEvents,
   schemaVersion: number,
-  key: string,
-  written: WrittenFile,
+  { key, file: written, equalityFieldIds }: WrittenObject,
 ): PendingFile {
   return {
     tenantId: claim.tenantId,
@@ -146,5 +174,6 @@ function pendingFile(
     minEventTime: written.minEventTime,
     maxEventTime: written.maxEventTime,
     columnStats: written.columnStats,
+    ...(equalityFieldIds !== undefined && { content: 'deletes' as const, equalityFieldIds }),
   };
 }

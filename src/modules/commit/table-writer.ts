@@ -8,12 +8,13 @@ import {
   ConversionFault,
   EngineFailure,
   WRITE_ENGINE,
+  type KeyedWriteJob,
   type WriteEngine,
   type WriteInput,
   type WriteJob,
   type WrittenFile,
 } from '../engine/index.js';
-import { TableSchemas } from '../tables/index.js';
+import { keyColumnsOf, TableSchemas } from '../tables/index.js';
 import { bodyOf, readLines, type BodyLine } from './body-lines.js';
 import { spreadBodies, tableOf, type TableEvents } from './claim-files.js';
 import { deadEventOf } from './dead-event.js';
@@ -33,15 +34,19 @@ export interface TableWork {
   readonly table: TableEvents;
   /** The schema version of the file. */
   readonly schemaVersion: number;
+  /** Field ids of the table's primary key; none where it has no key. */
+  readonly primaryKeyIds: readonly number[];
   readonly directory: string;
   /** The claim's. */
   readonly attempt: number;
 }
 
 export interface WrittenTable {
-  /** Absent where every event is dead. */
+  /** Absent where every event is dead, or where each key of a keyed table was deleted last. */
   readonly file: WrittenFile | undefined;
-  /** The events in the file. */
+  /** Of a keyed table: every key of the events. Absent where every event is dead. */
+  readonly deletes: WrittenFile | undefined;
+  /** The events that are not dead. */
   readonly eventCount: number;
   readonly dead: readonly DeadEvent[];
 }
@@ -63,15 +68,15 @@ export class TableWriter {
    */
   async write(work: TableWork, signal: AbortSignal): Promise<WrittenTable> {
     const { table } = work;
-    if (table.recordCount === 0) return { file: undefined, eventCount: 0, dead: [] };
+    if (table.recordCount === 0) return { ...NOTHING, dead: [] };
     const job = await this.jobOf(work);
     try {
-      return written(await this.engine.writeParquet(job, signal), table);
+      return await this.run(job, table, signal);
     } catch (error) {
       if (signal.aborted || !saysSomethingOfTheData(error)) throw error;
       const { rest, dead } = await this.sortOut(table);
       if (dead.length > 0) {
-        if (rest === undefined) return { file: undefined, eventCount: 0, dead };
+        if (rest === undefined) return { ...NOTHING, dead };
         const others = await this.write({ ...work, table: rest }, signal);
         return { ...others, dead: [...dead, ...others.dead] };
       }
@@ -84,10 +89,25 @@ export class TableWriter {
     }
   }
 
+  private async run(
+    job: WriteJob | KeyedWriteJob,
+    table: TableEvents,
+    signal: AbortSignal,
+  ): Promise<WrittenTable> {
+    if (!('key' in job)) return written(await this.engine.writeParquet(job, signal), table);
+    const { data, deletes, minToken, maxToken, rowCount } = await this.engine.writeKeyed(job, signal);
+    refuseOtherTokens(minToken, maxToken, table);
+    return { file: data ?? undefined, deletes, eventCount: rowCount, dead: [] };
+  }
+
   /** Once more, so that only what fails each time counts; and an event of nulls must get through. */
-  private async tryLoneEvent(work: TableWork, job: WriteJob, signal: AbortSignal): Promise<WrittenTable> {
+  private async tryLoneEvent(
+    work: TableWork,
+    job: WriteJob | KeyedWriteJob,
+    signal: AbortSignal,
+  ): Promise<WrittenTable> {
     try {
-      return written(await this.engine.writeParquet(job, signal), work.table);
+      return await this.run(job, work.table, signal);
     } catch (error) {
       if (signal.aborted || !(error instanceof ConversionFault || isDeath(error))) throw error;
       await this.engine.writeParquet(await controlOf(job, work.directory), signal);
@@ -96,10 +116,13 @@ export class TableWriter {
     }
   }
 
-  private async jobOf({ table, schemaVersion, directory }: TableWork): Promise<WriteJob> {
+  private async jobOf(work: TableWork): Promise<WriteJob | KeyedWriteJob> {
+    const { table, schemaVersion, primaryKeyIds, directory } = work;
     const { tableId, batches, recordCount } = table;
     const bodies = await spreadBodies(table, directory);
-    return {
+    const columns = await this.schemas.at(tableId, schemaVersion);
+    const key = keyColumnsOf(columns, primaryKeyIds);
+    const job: WriteJob = {
       inputs: await Promise.all(
         bodies.map(async (body): Promise<WriteInput> => ({
           bodyFile: body.path,
@@ -111,11 +134,13 @@ export class TableWriter {
         firstToken: batch.firstToken,
         ingestedAt: batch.ingestedAt.toISOString(),
       })),
-      columns: await this.schemas.at(tableId, schemaVersion),
-      sortBy: [],
+      columns,
+      sortBy: key.map(({ name }) => name),
       output: join(directory, `${tableId}.parquet`),
       expectedRows: recordCount,
     };
+    if (key.length === 0) return job;
+    return { ...job, key, deletesOutput: join(directory, `${tableId}-deletes.parquet`) };
   }
 
   /** Takes the events out whose lines are not what ingest wrote: those are known without the engine. */
@@ -142,9 +167,11 @@ export class TableWriter {
       const columns = await this.schemas.at(table.tableId, batch.schemaVersion);
       for (const line of await readLines(batch)) dead.push(deadEventOf(line, batch, columns, reason));
     }
-    return { file: undefined, eventCount: 0, dead };
+    return { ...NOTHING, dead };
   }
 }
+
+const NOTHING = { file: undefined, deletes: undefined, eventCount: 0 } as const;
 
 /** Throws a `ConversionFault` where a line claims a token that is not its table's in this claim. */
 function written(file: WrittenFile, table: TableEvents): WrittenTable {
@@ -152,15 +179,23 @@ function written(file: WrittenFile, table: TableEvents): WrittenTable {
   // No bounds are the engine's fault and say nothing of the data.
   if (min === null || max === null)
     throw new EngineFailure('internal', 'the file has no bounds of its tokens');
-  if (Number(min) < table.minVisibilityToken || Number(max) > table.maxVisibilityToken)
+  refuseOtherTokens(Number(min), Number(max), table);
+  return { file, deletes: undefined, eventCount: file.rowCount, dead: [] };
+}
+
+function refuseOtherTokens(min: number, max: number, table: TableEvents): void {
+  if (min < table.minVisibilityToken || max > table.maxVisibilityToken)
     throw new ConversionFault('the bodies hold tokens that are not of this claim');
-  return { file, eventCount: file.rowCount, dead: [] };
 }
 
 /** The first line of the engine's message, without the paths of its files: tenants read it. */
-function reasonOf(error: Error, job: WriteJob): string {
+function reasonOf(error: Error, job: WriteJob | KeyedWriteJob): string {
   const [first = ''] = error.message.split('\n');
-  const paths = [...job.inputs.map(({ bodyFile }) => bodyFile), job.output];
+  const paths = [
+    ...job.inputs.map(({ bodyFile }) => bodyFile),
+    job.output,
+    ...('deletesOutput' in job ? [job.deletesOutput] : []),
+  ];
   return paths.reduce((text, path) => text.replaceAll(path, 'body'), first);
 }
 
@@ -185,14 +220,15 @@ async function onlyWith(batch: ClaimedBatch, lines: readonly BodyLine[]): Promis
   };
 }
 
-/** A job like the given one, with one event that has nothing but nulls. */
-async function controlOf(job: WriteJob, directory: string): Promise<WriteJob> {
+/** A job like the given one but for the key, with one event that has nothing but nulls. */
+async function controlOf(job: WriteJob | KeyedWriteJob, directory: string): Promise<WriteJob> {
   const batchId = job.batches[0]?.batchId ?? 0;
   const bodyFile = join(directory, 'control.ndjson.zst');
   const line = { b: batchId, o: 0, op: 'insert', k: 'control', p: {} };
   await writeFile(bodyFile, zstdCompressSync(`${JSON.stringify(line)}\n`), { mode: 0o600 });
+  const { key: _, deletesOutput: __, ...keyless } = { key: undefined, deletesOutput: undefined, ...job };
   return {
-    ...job,
+    ...keyless,
     inputs: job.inputs.slice(0, 1).map((input) => ({ ...input, bodyFile })),
     output: join(directory, 'control.parquet'),
     expectedRows: 1,

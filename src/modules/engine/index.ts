@@ -12,6 +12,7 @@ export {
   QUERY_ENGINE,
   UnknownTableError,
   type GatedQuery,
+  type MergedFiles,
   type QueryEngine,
   type QueryJob,
   type QueryParameter,
@@ -26,6 +27,8 @@ export {
 export {
   WRITE_ENGINE,
   type ColumnStats,
+  type KeyedFiles,
+  type KeyedWriteJob,
   type WriteBatch,
   type WriteEngine,
   type WriteInput,

@@ -32,9 +32,25 @@ export interface TypedParameter {
 export type QueryParameter = string | number | boolean | null | TypedParameter;
 export type QueryParameters = readonly QueryParameter[] | Readonly<Record<string, QueryParameter>>;
 
+/** A Parquet file on local disk. */
+export interface QueryFile {
+  /** Absolute. */
+  readonly path: string;
+}
+
+/** Files of a table with a primary key, with rows that deletes may hide. */
+export interface MergedFiles {
+  readonly files: readonly QueryFile[];
+  /** Rows of a key and a token: a row of `files` with that key and a lower token is not seen. */
+  readonly deletes: readonly QueryFile[];
+  /** The key's columns, as the table's `columns` have them. */
+  readonly key: readonly Column[];
+}
+
 export interface QueryTable extends TableShape {
-  /** Parquet files of the table, by absolute path. None is an empty table. */
-  readonly files: readonly { readonly path: string }[];
+  /** Files whose rows are seen as they are. */
+  readonly files: readonly QueryFile[];
+  readonly merged?: MergedFiles | undefined;
 }
 
 export interface QueryJob {

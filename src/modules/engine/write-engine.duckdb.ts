@@ -7,7 +7,7 @@ import type { LaunchOptions } from './child-launch.js';
 import { ConversionFault, EngineFailure } from './engine-failure.js';
 import { ChildFault, EngineChild } from './engine-child.js';
 import { WorkSlots } from './work-slots.js';
-import type { WriteEngine, WriteJob, WrittenFile } from './write-engine.js';
+import type { KeyedFiles, KeyedWriteJob, WriteEngine, WriteJob, WrittenFile } from './write-engine.js';
 
 export interface WriteEngineOptions {
   /** Jobs at once, each in a child of its own. */
@@ -47,17 +47,12 @@ export class DuckDbWriteEngine implements WriteEngine {
     if (this.idle.length === 0 && !this.closed) this.idle.push(await this.launch());
   }
 
-  async writeParquet(job: WriteJob, signal?: AbortSignal): Promise<WrittenFile> {
-    const release = await this.slots.acquire('', signal);
-    let child: EngineChild | undefined;
-    try {
-      child = await this.take();
-      return await requestUntil<WrittenFile>(child, job, signal);
-    } catch (error) {
-      throw writeError(error);
-    } finally {
-      void this.give(child).then(release);
-    }
+  writeParquet(job: WriteJob, signal?: AbortSignal): Promise<WrittenFile> {
+    return this.run<WrittenFile>(job, signal);
+  }
+
+  writeKeyed(job: KeyedWriteJob, signal?: AbortSignal): Promise<KeyedFiles> {
+    return this.run<KeyedFiles>(job, signal);
   }
 
   /** Process ids of the children that live. */
@@ -70,6 +65,19 @@ export class DuckDbWriteEngine implements WriteEngine {
     this.closed = true;
     await Promise.all([...this.all].map((child) => child.close()));
     this.all.clear();
+  }
+
+  private async run<Answer>(job: WriteJob, signal: AbortSignal | undefined): Promise<Answer> {
+    const release = await this.slots.acquire('', signal);
+    let child: EngineChild | undefined;
+    try {
+      child = await this.take();
+      return await requestUntil<Answer>(child, job, signal);
+    } catch (error) {
+      throw writeError(error);
+    } finally {
+      void this.give(child).then(release);
+    }
   }
 
   /** A child that kept most of its memory is not used again. Resolves when that is known. */

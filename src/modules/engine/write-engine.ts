@@ -33,6 +33,26 @@ export interface WriteJob {
   readonly expectedRows?: number;
 }
 
+/** A job of a table with a primary key: of the rows of one key, the one with the highest token counts. */
+export interface KeyedWriteJob extends WriteJob {
+  /** The key's columns, as `columns` has them. At least one. */
+  readonly key: readonly Column[];
+  /** Absolute path of the delete file. It is written over. */
+  readonly deletesOutput: string;
+}
+
+/** What is left of a range, one row a key. */
+export interface KeyedFiles {
+  /** The last row of each key that was not deleted last; null where there is none. */
+  readonly data: WrittenFile | null;
+  /** Each key of the range once, with its highest token. */
+  readonly deletes: WrittenFile;
+  /** Of the rows that were read. */
+  readonly minToken: number;
+  readonly maxToken: number;
+  readonly rowCount: number;
+}
+
 /**
  * Bounds of one column. Text: numbers as DuckDB prints them, `true` and `false`, times in RFC 3339.
  * A null bound is an unknown one: json and binary have none. Bounds of strings are in byte order, cut to 256 bytes so that they still hold.
@@ -69,4 +89,7 @@ export interface WriteEngine {
    * `EngineFailure` for anything else, and with the signal's reason when that aborts.
    */
   writeParquet(job: WriteJob, signal?: AbortSignal): Promise<WrittenFile>;
+
+  /** As `writeParquet`, of lines with an `op`: insert, upsert or delete. */
+  writeKeyed(job: KeyedWriteJob, signal?: AbortSignal): Promise<KeyedFiles>;
 }

@@ -8,3 +8,13 @@ export const IDEMPOTENCY_KEY_REQUIRED = defineError({
   retryable: false,
   normal: true,
 });
+
+export const PRIMARY_KEY_REQUIRED = defineError({
+  code: 'PRIMARY_KEY_REQUIRED',
+  title: 'The table has no primary key',
+  cause: 'A record asks for an upsert or a delete, and the table was created without `primary_key_cols`.',
+  action:
+    'Send inserts, or write to a table that was created with a primary key. A key cannot be added later.',
+  retryable: false,
+  normal: true,
+});

@@ -17,7 +17,13 @@ const RECORD = {
   additionalProperties: false,
   properties: {
     idempotency_key: { type: 'string', minLength: 1, maxLength: MAX_KEY_BYTES },
-    op: { type: 'string', enum: ['insert'], default: 'insert' },
+    op: {
+      type: 'string',
+      enum: ['insert', 'upsert', 'delete'],
+      default: 'insert',
+      description:
+        'upsert and delete need a table with a primary key. There an insert is an upsert: the row that was written last is seen. The payload of a delete names the key; other columns may be there.',
+    },
     event_time: {
       type: 'string',
       format: 'date-time',

@@ -1,9 +1,9 @@
 import { AppError } from '../../kernel/index.js';
-import { PayloadValidator } from '../tables/index.js';
+import { RecordValidator } from '../tables/index.js';
 import { prepareRecords } from './prepared-records.js';
 import { readBody } from './sent-body.js';
 
-const validator = new PayloadValidator([
+const validator = new RecordValidator([
   { id: 5, name: 'id', type: 'long', nullable: false },
   { id: 6, name: 'amount', type: 'decimal(10,2)', nullable: true },
   { id: 7, name: 'extra', type: 'json', nullable: true },
@@ -100,7 +100,7 @@ describe('prepareRecords', () => {
       'REQUEST_INVALID',
       '$.records[1].idempotency_key',
     ],
-    ['"idempotency_key":"a","op":"delete","payload":{"id":1}', 'REQUEST_INVALID', '$.records[1].op'],
+    ['"idempotency_key":"a","op":"delete","payload":{"id":1}', 'PRIMARY_KEY_REQUIRED', '$.records[1].op'],
     ['"idempotency_key":"a","op":"INSERT","payload":{"id":1}', 'REQUEST_INVALID', '$.records[1].op'],
     [
       '"idempotency_key":"a","event_time":"2024-01-01","payload":{"id":1}',

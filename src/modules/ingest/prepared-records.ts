@@ -1,25 +1,30 @@
 import { AppError, inTurns, PAYLOAD_TOO_LARGE, REQUEST_INVALID } from '../../kernel/index.js';
 import type { IngestRecord } from '../bus/index.js';
-import { isJsonObject, SCHEMA_VIOLATION, type PayloadValidator } from '../tables/index.js';
+import {
+  isJsonObject,
+  SCHEMA_VIOLATION,
+  type PayloadValidator,
+  type RecordValidator,
+} from '../tables/index.js';
 import { CanonicalWriter, contentHash, ValueTooLongError } from './canonical-form.js';
-import { IDEMPOTENCY_KEY_REQUIRED } from './ingest.errors.js';
+import { IDEMPOTENCY_KEY_REQUIRED, PRIMARY_KEY_REQUIRED } from './ingest.errors.js';
 import { SchemaOutgrown } from './schema-outgrown.js';
 import { MAX_PAYLOAD_CHARS } from './ingest-limits.js';
-import { Violations } from './request-violations.js';
+import { Violations, type RequestViolation } from './request-violations.js';
 import { faultRefusal, type SentBody } from './sent-body.js';
 import { faultReason, misfitReason } from './record-reasons.js';
-import { isIdempotencyKey, readRecord, type FieldFault } from './sent-record.js';
+import { isIdempotencyKey, isOp, noKeyFault, readRecord, type FieldFault } from './sent-record.js';
 
 /**
  * Checks every record and puts it into the form of the bus. Changes the payloads in `body`, which is of no use
- * afterwards. Rejects with REQUEST_INVALID, IDEMPOTENCY_KEY_REQUIRED or SCHEMA_VIOLATION, in this order, naming the
- * first 100 reasons. With `quarantine` a record that is wrong but has a usable key is prepared for the dead letters, and
- * only the others refuse the request. With `learns` it rejects with `SchemaOutgrown` where nothing but the schema is in
- * the way.
+ * afterwards. Rejects with REQUEST_INVALID, IDEMPOTENCY_KEY_REQUIRED, PRIMARY_KEY_REQUIRED or SCHEMA_VIOLATION, in this
+ * order, naming the first 100 reasons. With `quarantine` a record that is wrong but has a usable key is prepared for the
+ * dead letters, and only the others refuse the request. With `learns` it rejects with `SchemaOutgrown` where nothing but
+ * the schema is in the way.
  */
 export async function prepareRecords(
   body: SentBody,
-  validator: PayloadValidator,
+  validator: RecordValidator,
   requestKey: string | undefined,
   quarantine = false,
   learns = false,
@@ -33,6 +38,7 @@ class Preparation {
   private readonly prepared: IngestRecord[] = [];
   private readonly malformed = new Violations();
   private readonly keyless = new Violations();
+  private readonly untaken = new Violations();
   private readonly misfits = new Violations();
   private readonly canonical = new CanonicalWriter();
   private recordMembers = 0;
@@ -42,7 +48,7 @@ class Preparation {
 
   constructor(
     private readonly body: SentBody,
-    private readonly validator: PayloadValidator,
+    private readonly validator: RecordValidator,
     private readonly covered: boolean,
     private readonly quarantine: boolean,
     private readonly learns: boolean,
@@ -52,6 +58,7 @@ class Preparation {
     if (this.recordMembers + this.canonical.members !== this.body.members) this.refuseDuplicate();
     this.malformed.refuse(REQUEST_INVALID);
     this.keyless.refuse(IDEMPOTENCY_KEY_REQUIRED);
+    this.untaken.refuse(PRIMARY_KEY_REQUIRED);
     if (this.outgrown) throw new SchemaOutgrown();
     this.misfits.refuse(SCHEMA_VIOLATION);
     return this.prepared;
@@ -66,12 +73,18 @@ class Preparation {
     if (key === undefined && !this.covered) this.refuseKeyless(index);
     // Before the defaults, and before the validator puts the body's forms in.
     const hash = contentHash(op, eventTime, this.canonicalOf(index, payload));
+    const validator = this.validator.for(op);
+    if (validator === undefined) {
+      const fault = noKeyFault(op);
+      if (!this.quarantine) return this.untaken.add(this.placed(index, fault));
+      return this.setAside(index, { key, op, contentHash: hash, eventTime }, faultReason([fault]));
+    }
     if (this.outgrown) return;
-    if (!this.validator.normalise(payload)) {
+    if (!validator.normalise(payload)) {
       this.outgrown = this.learns;
       if (this.outgrown) return;
-      if (!this.quarantine) return this.refuseMisfit(index, payload);
-      const reason = misfitReason(this.validator, payload);
+      if (!this.quarantine) return this.refuseMisfit(index, validator, payload);
+      const reason = misfitReason(validator, payload);
       return this.setAside(index, { key, op, contentHash: hash, eventTime }, reason);
     }
     const text = JSON.stringify(payload);
@@ -82,16 +95,18 @@ class Preparation {
   private addMalformed(index: number, sent: unknown, faults: readonly FieldFault[]): void {
     const { idempotency_key: key, op } = isJsonObject(sent) ? sent : {};
     if (!this.quarantine || (key !== undefined && !isIdempotencyKey(key))) {
-      const place = this.body.placeOf(index);
-      for (const { path, ...fault } of faults)
-        this.malformed.add({ record: index, ...place, path: place.path + path, ...fault });
+      for (const fault of faults) this.malformed.add(this.placed(index, fault));
       return;
     }
     if (key === undefined && !this.covered) this.refuseKeyless(index);
     const hash = contentHash('malformed', undefined, this.canonicalOf(index, sent));
-    const named = op === 'upsert' || op === 'delete' ? op : 'insert';
-    const record = { key, op: named, contentHash: hash, eventTime: undefined } as const;
+    const record = { key, op: isOp(op) ? op : 'insert', contentHash: hash, eventTime: undefined } as const;
     this.setAside(index, record, faultReason(faults));
+  }
+
+  private placed(index: number, { path, ...fault }: FieldFault): RequestViolation {
+    const place = this.body.placeOf(index);
+    return { record: index, ...place, path: place.path + path, ...fault };
   }
 
   private setAside(index: number, record: Omit<IngestRecord, 'payload'>, reason: string): void {
@@ -122,10 +137,10 @@ class Preparation {
     });
   }
 
-  private refuseMisfit(index: number, payload: Record<string, unknown>): void {
+  private refuseMisfit(index: number, validator: PayloadValidator, payload: Record<string, unknown>): void {
     const place = this.body.placeOf(index);
     // One is asked for even without room, so that the rest is counted by records.
-    for (const misfit of this.validator.violations(payload, Math.max(1, this.misfits.room))) {
+    for (const misfit of validator.violations(payload, Math.max(1, this.misfits.room))) {
       const { path, expected, rule, found } = misfit;
       const message = `expected ${rule}; found ${found}`;
       this.misfits.add({

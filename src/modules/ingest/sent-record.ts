@@ -1,10 +1,11 @@
 import { describeFound, isJsonObject, memberPath, toInstantText } from '../tables/index.js';
+import type { EventOp } from '../bus/index.js';
 import { MAX_KEY_BYTES } from './ingest-limits.js';
 
 /** A record whose own fields are right. Its payload is still as sent. */
 export interface SentRecord {
   readonly key: string | undefined;
-  readonly op: 'insert';
+  readonly op: EventOp;
   readonly eventTime: string | undefined;
   readonly payload: Record<string, unknown>;
 }
@@ -19,7 +20,7 @@ export interface FieldFault {
 
 const FIELDS = new Set(['idempotency_key', 'op', 'event_time', 'payload']);
 const KEY_RULE = `a string of 1 to ${MAX_KEY_BYTES} bytes without NUL`;
-const LATER_OPS = new Set<unknown>(['upsert', 'delete']);
+const OPS = ['insert', 'upsert', 'delete'] as const satisfies readonly EventOp[];
 
 /** Reads one record; undefined after `refuse` was called for each field that is wrong. */
 export function readRecord(sent: unknown, refuse: (fault: FieldFault) => void): SentRecord | undefined {
@@ -36,13 +37,13 @@ export function readRecord(sent: unknown, refuse: (fault: FieldFault) => void): 
   const known = +(key !== undefined) + +(op !== undefined) + +(time !== undefined) + +(payload !== undefined);
   const eventTime = typeof time === 'string' ? toInstantText(time) : undefined;
   if (
-    (op === undefined || op === 'insert') &&
+    (op === undefined || isOp(op)) &&
     (key === undefined || isIdempotencyKey(key)) &&
     (time === undefined || eventTime !== undefined) &&
     isJsonObject(payload) &&
     known === Object.keys(sent).length
   ) {
-    return { key, op: 'insert', eventTime, payload };
+    return { key, op: op ?? 'insert', eventTime, payload };
   }
   explain(sent, refuse);
   return undefined;
@@ -56,6 +57,17 @@ export function isIdempotencyKey(value: unknown): value is string {
   return !value.includes('\0') && value.isWellFormed();
 }
 
+/** Whether a record may ask for it; the table may not take it. */
+export const isOp = (value: unknown): value is EventOp => OPS.some((op) => op === value);
+
+/** Of an op that its table does not take. */
+export const noKeyFault = (op: EventOp): FieldFault => ({
+  path: '.op',
+  message: `the table has no primary key, so it takes insert only; ${op} needs a table that is created with "primary_key_cols"`,
+  expected: 'insert',
+  found: describeFound(op),
+});
+
 function explain(sent: Record<string, unknown>, refuse: (fault: FieldFault) => void): void {
   const { idempotency_key: key, op, event_time: time, payload } = sent;
   if (key !== undefined && !isIdempotencyKey(key)) {
@@ -66,9 +78,9 @@ function explain(sent: Record<string, unknown>, refuse: (fault: FieldFault) => v
       found: describeFound(key),
     });
   }
-  if (op !== undefined && op !== 'insert') {
-    const message = LATER_OPS.has(op) ? 'a table without a primary key takes insert only' : 'must be insert';
-    refuse({ path: '.op', message, expected: 'insert', found: describeFound(op) });
+  if (op !== undefined && !isOp(op)) {
+    const expected = OPS.join(', ');
+    refuse({ path: '.op', message: `must be one of ${expected}`, expected, found: describeFound(op) });
   }
   if (time !== undefined && (typeof time !== 'string' || toInstantText(time) === undefined)) {
     const message =

@@ -23,6 +23,7 @@ import {
 } from '../snapshots/index.js';
 import { FileCache, ObjectNotFoundError, type CacheLease } from '../storage/index.js';
 import { TableCatalog, type SnapshotTable } from '../tables/index.js';
+import { mergePlan, plannedFiles, type MergePlan } from './merge-plan.js';
 
 export interface QueryRequest {
   readonly tenantId: string;
@@ -57,7 +58,7 @@ interface Prepared {
   readonly leases: Leases;
 }
 
-type FilesByTable = ReadonlyMap<number, readonly SnapshotDataFile[]>;
+type FilesByTable = ReadonlyMap<number, MergePlan>;
 type Leases = ReadonlyMap<SnapshotDataFile, CacheLease>;
 
 /**
@@ -84,7 +85,7 @@ export class QueryService {
     const held: Promise<Leases>[] = [];
     const prepare = async (snapshotId: number, known: Promise<Gated | undefined>): Promise<Prepared> => {
       const { gated, files } = await this.gatedFiles(request, snapshotId, known, signal);
-      const fetching = this.fetch(snapshotId, [...files.values()].flat(), signal);
+      const fetching = this.fetch(snapshotId, [...files.values()].flatMap(plannedFiles), signal);
       held.push(fetching);
       return { gated, files, leases: await fetching };
     };
@@ -165,10 +166,11 @@ export class QueryService {
 
   private async filesOf(snapshotId: number, tables: readonly SnapshotTable[]): Promise<FilesByTable> {
     if (tables.length === 0) return new Map();
-    return this.snapshotFiles.liveDataFiles(
+    const files = await this.snapshotFiles.liveFiles(
       { snapshotId },
       tables.map(({ tableId }) => tableId),
     );
+    return new Map([...files].map(([tableId, ofTable]) => [tableId, mergePlan(ofTable)]));
   }
 
   /** All files or none: what was fetched is given back when one fails. */
@@ -211,8 +213,17 @@ export class QueryService {
 }
 
 function queryTable(table: SnapshotTable, files: FilesByTable, leases: Leases): QueryTable {
-  const paths = (files.get(table.tableId) ?? []).flatMap((file) => leases.get(file) ?? []);
-  return { name: table.tableName, columns: table.columns, files: paths.map(({ path }) => ({ path })) };
+  const { tableName: name, columns, key } = table;
+  const { plain = [], merged = [], deletes = [] } = files.get(table.tableId) ?? {};
+  const local = (wanted: readonly SnapshotDataFile[]) =>
+    wanted.flatMap((file) => leases.get(file) ?? []).map(({ path }) => ({ path }));
+  if (merged.length === 0) return { name, columns, files: local(plain) };
+  return {
+    name,
+    columns,
+    files: local(plain),
+    merged: { files: local(merged), deletes: local(deletes), key },
+  };
 }
 
 /** A worker that was lost may be had the next time. */

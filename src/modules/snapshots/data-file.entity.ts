@@ -27,6 +27,14 @@ export class DataFileEntity {
   @Column({ type: 'text' })
   path!: string;
 
+  /** `deletes`: keys with the tokens that they were written or deleted at, for rows that lie in files before it. */
+  @Column({ type: 'text', default: 'data' })
+  content!: 'data' | 'deletes';
+
+  /** Field ids of the primary key where the content is deletes, else none. */
+  @Column({ name: 'equality_field_ids', type: 'integer', array: true, default: [] })
+  equalityFieldIds!: readonly number[];
+
   @Column({ name: 'schema_version', type: 'integer' })
   schemaVersion!: number;
 

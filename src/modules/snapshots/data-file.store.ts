@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { insertNew, type Tx } from '../../database/index.js';
 import { DataFileEntity } from './data-file.entity.js';
 
-/** A file that is written but not uploaded. */
-export type PendingFile = Omit<DataFileEntity, 'fileId'>;
+/** A file that is written but not uploaded. One of data where it does not say. */
+export type PendingFile = Omit<DataFileEntity, 'fileId' | 'content' | 'equalityFieldIds'> &
+  Partial<Pick<DataFileEntity, 'content' | 'equalityFieldIds'>>;
 
 @Injectable()
 export class DataFileStore {

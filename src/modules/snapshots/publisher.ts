@@ -35,6 +35,8 @@ export interface AppendedTable {
   readonly eventCount: number;
   /** Ids of the pending files that were written for it; none where it is dropped. */
   readonly fileIds: readonly number[];
+  /** How many of them are delete files. */
+  readonly deleteFiles?: number;
 }
 
 export interface AppendPublication {
@@ -114,6 +116,7 @@ export class Publisher {
     const discarded = dropped.reduce((sum, table) => sum + table.eventCount, 0);
     const { deadEvents = 0 } = publication;
     const fileIds = kept.flatMap((table) => table.fileIds);
+    const deleteFiles = kept.reduce((sum, table) => sum + (table.deleteFiles ?? 0), 0);
     const snapshot = await advanceHead(tx, head, {
       tenantId: publication.tenantId,
       operation: 'append',
@@ -121,7 +124,8 @@ export class Publisher {
       publishedToken: publication.lastToken,
       createdBy: publication.createdBy,
       summary: {
-        added_files: fileIds.length,
+        added_files: fileIds.length - deleteFiles,
+        ...(deleteFiles > 0 && { added_delete_files: deleteFiles }),
         discarded_events: discarded,
         ...(deadEvents > 0 && { dead_events: deadEvents }),
       },

@@ -13,6 +13,9 @@ export interface SnapshotDataFile {
   readonly sha256: string;
   readonly recordCount: number;
   readonly schemaVersion: number;
+  /** `deletes` hide rows of data files with a lower sequence number. */
+  readonly content: 'data' | 'deletes';
+  readonly sequenceNumber: number;
 }
 
 @Injectable()
@@ -20,7 +23,7 @@ export class SnapshotFiles {
   constructor(@Inject(Transactions) private readonly transactions: Transactions) {}
 
   /** By table id, oldest first. A table without files is absent. */
-  async liveDataFiles(
+  async liveFiles(
     { snapshotId }: Pick<ResolvedSnapshot, 'snapshotId'>,
     tableIds: readonly number[],
   ): Promise<Map<number, SnapshotDataFile[]>> {
@@ -35,6 +38,8 @@ export class SnapshotFiles {
         sha256: row.sha256.toString('hex'),
         recordCount: row.record_count,
         schemaVersion: row.schema_version,
+        content: row.content,
+        sequenceNumber: row.sequence_number,
       };
       const ofTable = files.get(row.table_id);
       if (ofTable === undefined) files.set(row.table_id, [file]);

@@ -12,6 +12,8 @@ export interface TableSchema {
   readonly columns: readonly Column[];
   /** The highest field id that a column ever had. */
   readonly lastColumnId: number;
+  /** Field ids of the primary key's columns. Absent: there is no key. */
+  readonly primaryKeyIds?: readonly number[];
 }
 
 /** A schema between two changes. */
@@ -44,6 +46,7 @@ function apply(draft: Draft, change: TableChange, path: string): Draft {
     case 'drop_column': {
       const column = named(draft, change.name, path);
       if (columns.length === 1) throw invalid(`${path}.name`, 'is the last column; a table has at least one');
+      if (isKey(draft, column)) throw keyDropped(draft, column, path);
       return { ...draft, columns: columns.filter((other) => other !== column) };
     }
     case 'rename_column': {
@@ -56,6 +59,7 @@ function apply(draft: Draft, change: TableChange, path: string): Draft {
     case 'set_nullable': {
       const column = named(draft, change.name, path);
       if (column.nullable && !change.nullable) throw nullsStored(draft, column, path);
+      if (change.nullable && isKey(draft, column)) throw keyNullable(draft, column, path);
       return replaced(draft, column, { ...column, nullable: change.nullable });
     }
     case 'set_default': {
@@ -168,6 +172,26 @@ const nullsStored = (draft: Draft, column: Column, path: string) =>
     rule: 'nulls_may_be_stored',
     message: 'a nullable column stays nullable: rows from before may hold null',
     allowed: ['nullable: true'],
+  });
+
+const isKey = (draft: Draft, column: Column): boolean => draft.primaryKeyIds?.includes(column.id) ?? false;
+
+const keyDropped = (draft: Draft, column: Column, path: string) =>
+  schemaIncompatible(draft.knownAs, {
+    path: `${path}.name`,
+    column: column.name,
+    rule: 'key_column_dropped',
+    message: 'it is in the primary key, which is fixed for the life of a table',
+    allowed: ['rename_column', 'move_column', 'change_type to a wider one'],
+  });
+
+const keyNullable = (draft: Draft, column: Column, path: string) =>
+  schemaIncompatible(draft.knownAs, {
+    path: `${path}.nullable`,
+    column: column.name,
+    rule: 'key_column_nullable',
+    message: 'it is in the primary key: a key has no null',
+    allowed: ['nullable: false'],
   });
 
 const folded = (name: string): string => name.normalize('NFC').toLowerCase();

@@ -4,6 +4,8 @@ import { TableSchemaVersionEntity } from './table-schema-version.entity.js';
 export { type ColumnRequest } from './column-definition.js';
 export { ExactNumber, isJsonObject, toExactNumber } from './exact-number.js';
 export { PayloadValidator } from './payload-validator.js';
+export { keyColumnsOf } from './primary-key.js';
+export { RecordValidator } from './record-validator.js';
 export { TableCatalog, type SnapshotTable } from './table-catalog.js';
 export { type TableRequest } from './table-definition.js';
 export { FieldNeeds } from './inference/needed-fields.js';

@@ -94,8 +94,8 @@ function nextVersion(
   alteration: TableAlteration,
 ): TableVersion | undefined {
   refuseOtherWindow(current, alteration.idempotencyWindow);
-  const { tableName, columns, schemaVersion } = current;
-  const before = { tableName, columns, lastColumnId };
+  const { tableName, columns, schemaVersion, primaryKeyIds } = current;
+  const before = { tableName, columns, lastColumnId, primaryKeyIds };
   const after = changedSchema(before, alteration.changes);
   const compatibilityMode = alteration.compatibilityMode ?? current.compatibilityMode;
   const evolutionMode = alteration.evolutionMode ?? current.evolutionMode;

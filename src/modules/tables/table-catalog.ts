@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { Column } from '../../kernel/index.js';
 import { Transactions } from '../../database/index.js';
+import { keyColumnsOf } from './primary-key.js';
 import { tablesAtSnapshot } from './sql/tables-at-snapshot.js';
 import { TableSchemas } from './table-schemas.js';
 
@@ -11,6 +12,8 @@ export interface SnapshotTable {
   readonly tableName: string;
   readonly schemaVersion: number;
   readonly columns: readonly Column[];
+  /** The primary key's columns, under the names of that snapshot; none where the table has no key. */
+  readonly key: readonly Column[];
 }
 
 const MAX_CACHED_SNAPSHOTS = 200;
@@ -40,6 +43,7 @@ export class TableCatalog {
         tableName: row.table_name,
         schemaVersion: row.schema_version,
         columns,
+        key: keyColumnsOf(columns, row.primary_key_ids),
       });
     }
     this.snapshots.set(key, tables);

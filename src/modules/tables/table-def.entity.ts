@@ -20,6 +20,10 @@ export class TableDefEntity {
   @Column({ name: 'evolution_mode', type: 'text', default: 'strict' })
   evolutionMode!: EvolutionMode;
 
+  /** Field ids of the primary key's columns, in order; none where the table has no key. Fixed for its life. */
+  @Column({ name: 'primary_key_ids', type: 'integer', array: true, default: [] })
+  primaryKeyIds!: readonly number[];
+
   @Column({ name: 'schema_version', type: 'integer' })
   schemaVersion!: number;
 

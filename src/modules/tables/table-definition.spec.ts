@@ -39,6 +39,7 @@ describe('defineTable', () => {
         { id: 6, name: 'Größe', type: 'decimal(18,4)', nullable: true, default: '1.5', doc: 'how large' },
         { id: 7, name: 'note', type: 'string', nullable: true },
       ],
+      primaryKeyIds: [],
     });
   });
 

@@ -4,6 +4,7 @@ import { defineColumn, type ColumnRequest, type DefinitionFault } from './column
 import { repeatedNames } from './column-names.js';
 import type { CompatibilityMode } from './compatibility.js';
 import { countFields, withFieldIds } from './field-ids.js';
+import { faultsOfKey, keyIdsOf, withKeyRequired } from './primary-key.js';
 
 export const TABLE_NAME = /^[a-z][a-z0-9_]{0,62}$/;
 /**
@@ -25,6 +26,8 @@ export interface TableRequest {
   readonly evolutionMode?: EvolutionMode | null | undefined;
   readonly idempotencyWindow?: WindowClass | null | undefined;
   readonly compatibilityMode?: CompatibilityMode | null | undefined;
+  /** Names of columns. Absent or empty: the table has no key. */
+  readonly primaryKeyCols?: readonly string[] | null | undefined;
 }
 
 /** A table that may be created: its columns have their field ids. */
@@ -35,17 +38,23 @@ export interface TableDefinition {
   readonly evolutionMode: EvolutionMode;
   readonly idempotencyWindow: WindowClass;
   readonly compatibilityMode: CompatibilityMode;
+  /** Field ids of the primary key's columns, in order; none where the table has no key. */
+  readonly primaryKeyIds: readonly number[];
 }
 
 /** Throws REQUEST_INVALID with every rule that the request breaks. */
 export function defineTable(request: TableRequest): TableDefinition {
   const { tableName } = request;
+  const key = request.primaryKeyCols ?? [];
   const faults: DefinitionFault[] = [];
   if (!TABLE_NAME.test(tableName)) {
     faults.push({ path: '$.table_name', message: `must match ${TABLE_NAME.source}` });
   }
   const columns =
-    request.columns === undefined ? [] : defineColumns(request.columns, '$.schema.columns', faults);
+    request.columns === undefined
+      ? []
+      : withKeyRequired(defineColumns(request.columns, '$.schema.columns', faults), key);
+  faults.push(...faultsOfKey(request.columns, key));
   const [first] = faults;
   if (first !== undefined) {
     const more = faults.length > 1 ? `, and ${faults.length - 1} more` : '';
@@ -59,6 +68,7 @@ export function defineTable(request: TableRequest): TableDefinition {
     evolutionMode: request.evolutionMode ?? 'strict',
     compatibilityMode: request.compatibilityMode ?? 'none',
     columns,
+    primaryKeyIds: keyIdsOf(columns, key),
   };
 }
 

@@ -4,7 +4,7 @@ import { AppError, typedField, type TypedField } from '../../kernel/index.js';
 import { Notifications, Transactions } from '../../database/index.js';
 import type { WindowClass } from '../bus/index.js';
 import { FORBIDDEN } from '../tenancy/index.js';
-import { PayloadValidator } from './payload-validator.js';
+import { RecordValidator } from './record-validator.js';
 import { findIngestTable } from './sql/find-ingest-table.js';
 import { TABLE_NAME } from './table-definition.js';
 import { tableNotFound } from './tables.errors.js';
@@ -15,7 +15,7 @@ export interface IngestTable {
   readonly windowClass: WindowClass;
   readonly schemaVersion: number;
   readonly catalogEpoch: number;
-  readonly validator: PayloadValidator;
+  readonly validator: RecordValidator;
   readonly fields: readonly TypedField[];
   /** Unknown fields and other types change the schema. */
   readonly evolves: boolean;
@@ -111,7 +111,7 @@ export class TableRegistry implements OnModuleInit, OnModuleDestroy {
         windowClass: row.idempotency_window,
         schemaVersion: row.schema_version,
         catalogEpoch: row.catalog_epoch,
-        validator: new PayloadValidator(row.columns, { dropsUnknownNulls: evolves }),
+        validator: new RecordValidator(row.columns, row.primary_key_ids, { dropsUnknownNulls: evolves }),
         fields: row.columns.map(typedField),
         evolves,
         learns: evolves || row.columns.length === 0,

@@ -5,6 +5,13 @@ import { prepared, query, sql, Transactions } from '../../database/index.js';
 
 const MAX_CACHED = 1000;
 
+/** A table that is not dropped. */
+export interface CurrentTable {
+  readonly schemaVersion: number;
+  /** Field ids of the primary key's columns, in order; none where the table has no key. */
+  readonly primaryKeyIds: readonly number[];
+}
+
 /** Schemas by table id and version, for those who write and read files. A version never changes. */
 @Injectable()
 export class TableSchemas {
@@ -28,15 +35,20 @@ export class TableSchemas {
     return row.columns;
   }
 
-  /** The versions that new files of the given tables are written in, by table id. Dropped tables are absent. */
-  async currentVersions(tableIds: readonly number[]): Promise<Map<number, number>> {
+  /** How new files of the given tables are written, by table id. Dropped tables are absent. */
+  async current(tableIds: readonly number[]): Promise<Map<number, CurrentTable>> {
     const rows = await this.transactions.pooled((pool) =>
-      query<{ table_id: number; schema_version: number }>(
+      query<{ table_id: number; schema_version: number; primary_key_ids: number[] }>(
         pool,
-        prepared('current_versions')`SELECT table_id, schema_version FROM table_def
+        prepared('current_tables')`SELECT table_id, schema_version, primary_key_ids FROM table_def
             WHERE table_id = ANY (${tableIds}::bigint[]) AND dropped_snapshot_id IS NULL`,
       ),
     );
-    return new Map(rows.map((row) => [row.table_id, row.schema_version]));
+    return new Map(
+      rows.map((row) => [
+        row.table_id,
+        { schemaVersion: row.schema_version, primaryKeyIds: row.primary_key_ids },
+      ]),
+    );
   }
 }

@@ -16,6 +16,8 @@ export interface Table {
   readonly columns: readonly Column[];
   readonly idempotencyWindow: TableDefEntity['idempotencyWindow'];
   readonly evolutionMode: TableDefEntity['evolutionMode'];
+  /** Field ids of the primary key's columns, in order; none where the table has no key. */
+  readonly primaryKeyIds: readonly number[];
   readonly compatibilityMode: CompatibilityMode;
   readonly createdAt: Date;
   /** The schema snapshot that the table appeared with. */
@@ -36,13 +38,15 @@ export interface TableVersion {
 export class TableStore {
   /** With its first schema version, which is 0 where it has no columns yet. Fails with a unique violation where a live table has the name. */
   async insert(tx: Tx, tenantId: string, definition: TableDefinition, by: string): Promise<TableDefEntity> {
-    const { tableName, idempotencyWindow, columns, compatibilityMode, evolutionMode } = definition;
+    const { tableName, idempotencyWindow, columns, compatibilityMode, evolutionMode, primaryKeyIds } =
+      definition;
     const schemaVersion = columns.length === 0 ? 0 : 1;
     const row = tx.create(TableDefEntity, {
       tenantId,
       tableName,
       idempotencyWindow,
       evolutionMode,
+      primaryKeyIds,
       schemaVersion,
       lastColumnId: Math.max(FIRST_USER_FIELD_ID - 1, lastFieldId(columns)),
     });

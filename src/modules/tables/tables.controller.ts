@@ -64,6 +64,7 @@ export class TablesController {
       evolutionMode: body.evolution_mode,
       idempotencyWindow: body.idempotency_window,
       compatibilityMode: body.compatibility_mode,
+      primaryKeyCols: body.primary_key_cols,
     };
     return withETag(reply, toTableDto(await this.tables.create(tenantId, request, keyId)));
   }

@@ -16,6 +16,7 @@ import {
 import { columnTypeText, type Column } from '../../kernel/index.js';
 import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
+import { keyColumnsOf, MAX_KEY_COLUMNS } from './primary-key.js';
 import {
   COLUMN_COUNT_RULE,
   EVOLUTION_MODES,
@@ -30,6 +31,9 @@ const NAME_DOC =
 export const COMPATIBILITY_DOC =
   'What changes of the schema owe: backward to those who write by the last version, forward to those who read it, ' +
   'full to both, none to nobody.';
+const PRIMARY_KEY_DOC =
+  'With a key, the row that was written last is the one that is seen, and upserts and deletes are taken. Fixed for the ' +
+  'life of the table. Its columns are not null, and of no type that is float, double, json, list or struct.';
 export const EVOLUTION_DOC =
   'Whether events change the schema: evolve adds unknown fields as nullable columns and widens types, strict refuses both.';
 const ANY_JSON = { type: 'object', additionalProperties: true } as const;
@@ -93,6 +97,18 @@ export class CreateTableDto {
   @ValidateNested()
   @Type(() => SchemaDto)
   schema?: SchemaDto;
+
+  @ApiPropertyOptional({
+    type: [String],
+    maxItems: MAX_KEY_COLUMNS,
+    description: PRIMARY_KEY_DOC,
+    example: ['order_id'],
+  })
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(MAX_KEY_COLUMNS)
+  @IsString({ each: true })
+  primary_key_cols?: string[];
 
   @ApiPropertyOptional({ enum: EVOLUTION_MODES, default: 'strict', description: EVOLUTION_DOC })
   @IsOptional()
@@ -164,6 +180,9 @@ export class TableDto {
   @ApiProperty({ type: TableSchemaDto })
   schema!: TableSchemaDto;
 
+  @ApiProperty({ type: [String], description: PRIMARY_KEY_DOC, example: ['order_id'] })
+  primary_key_cols!: string[];
+
   @ApiProperty({ enum: EVOLUTION_MODES, description: EVOLUTION_DOC, example: 'strict' })
   evolution_mode!: EvolutionMode;
 
@@ -206,6 +225,7 @@ export function toTableDto(table: Table): TableDto {
     table_name: table.tableName,
     schema_version: table.schemaVersion,
     schema: { columns: table.columns.map(toColumnDto) },
+    primary_key_cols: keyColumnsOf(table.columns, table.primaryKeyIds).map(({ name }) => name),
     evolution_mode: table.evolutionMode,
     compatibility_mode: table.compatibilityMode,
     idempotency_window: table.idempotencyWindow,

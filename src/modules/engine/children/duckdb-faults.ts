@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import type { QueryJob } from '../query-engine.js';
 import { characterPosition } from '../gate/refusal.js';
 import type { Fault } from './protocol.js';
+import { filesOf } from './query-sql.js';
 
 /** DuckDB's error classes that the data or the statement brought about, by the prefix of their message. */
 const DETERMINISTIC = [
@@ -66,7 +67,7 @@ function parseJsonError(
 function withoutPaths(message: string, job: QueryJob): string {
   let clean = message;
   for (const table of job.tables) {
-    for (const { path } of table.files) {
+    for (const { path } of filesOf(table)) {
       clean = clean.replaceAll(path, `a file of ${table.name}`).replaceAll(dirname(path), '…');
     }
   }

@@ -1,7 +1,9 @@
 import { type Column, columnType, METADATA_COLUMNS } from '../../../kernel/columns.js';
-import type { QueryTable } from '../query-engine.js';
+import type { MergedFiles, QueryFile, QueryTable } from '../query-engine.js';
 import { duckdbType, quoteName, quoteText } from './column-sql.js';
 import { convertedValue } from './converted-value.js';
+
+const TOKEN = METADATA_COLUMNS[0];
 
 /**
  * The table as a view of its files: columns by field id, the user's first; those that a file lacks are null.
@@ -9,21 +11,41 @@ import { convertedValue } from './converted-value.js';
  */
 function createView(table: QueryTable): string {
   const columns: readonly Column[] = [...table.columns, ...METADATA_COLUMNS];
-  const view = `CREATE VIEW ${quoteName(table.name)} AS SELECT `;
-  if (table.files.length === 0) {
-    const nulls = columns.map(
-      (column) => `CAST(NULL AS ${duckdbType(columnType(column))}) AS ${quoteName(column.name)}`,
-    );
-    return `${view}${nulls.join(', ')} WHERE false`;
-  }
-  const values = columns.map((column) => `${valueOf(column)} AS ${quoteName(column.name)}`).join(', ');
-  const files = table.files.map(({ path }) => quoteText(path)).join(', ');
+  const parts = [
+    ...(table.files.length > 0 ? [`SELECT ${valuesOf(columns)} FROM ${scan(table.files, columns)}`] : []),
+    ...(table.merged === undefined
+      ? []
+      : [`SELECT ${valuesOf(columns)} FROM ${mergedRows(table.merged, columns)}`]),
+  ];
+  return `CREATE VIEW ${quoteName(table.name)} AS ${parts.length > 0 ? parts.join(' UNION ALL ') : noRows(columns)}`;
+}
+
+/**
+ * Rows of data files without those that a later delete hides. It costs a look-up a row, in a table as large as the
+ * delete files. An explicit join: the engine makes of NOT EXISTS with `>` a join over every distinct row.
+ */
+function mergedRows({ files, deletes, key }: MergedFiles, columns: readonly Column[]): string {
+  const equal = key.map(({ name }) => `d.${quoteName(name)} = x.${quoteName(name)}`);
+  const later = `x.${TOKEN.name} > d.${TOKEN.name}`;
+  return (
+    `(SELECT d.* FROM ${scan(files, columns)} d ` +
+    `ANTI JOIN ${scan(deletes, [TOKEN, ...key])} x ON ${[...equal, later].join(' AND ')})`
+  );
+}
+
+const noRows = (columns: readonly Column[]): string =>
+  `SELECT ${columns.map((column) => `CAST(NULL AS ${typeOf(column)}) AS ${quoteName(column.name)}`).join(', ')} WHERE false`;
+
+function scan(files: readonly QueryFile[], columns: readonly Column[]): string {
   const schema = columns.flatMap((column) => [
     inFile(column, column.name),
     ...(column.former ?? []).map((former) => inFile(former, formerName(former))),
   ]);
-  return `${view}${values} FROM read_parquet([${files}], schema = MAP {${schema.join(', ')}})`;
+  return `read_parquet([${pathsOf(files)}], schema = MAP {${schema.join(', ')}})`;
 }
+
+const valuesOf = (columns: readonly Column[]): string =>
+  columns.map((column) => `${valueOf(column)} AS ${quoteName(column.name)}`).join(', ');
 
 /** A file holds a column under one of its field ids, and the others read null. */
 function valueOf(column: Column): string {
@@ -37,17 +59,24 @@ function valueOf(column: Column): string {
 const formerName = ({ id }: Column): string => `_former_${id}`;
 
 const inFile = (column: Column, name: string): string =>
-  `${column.id}: {name: ${quoteText(name)}, type: ${quoteText(duckdbType(columnType(column)))}, default_value: NULL}`;
+  `${column.id}: {name: ${quoteText(name)}, type: ${quoteText(typeOf(column))}, default_value: NULL}`;
+
+const typeOf = (column: Column): string => duckdbType(columnType(column));
+
+const pathsOf = (files: readonly QueryFile[]): string => files.map(({ path }) => quoteText(path)).join(', ');
+
+/** Every file that the table's view reads. */
+export const filesOf = ({ files, merged }: QueryTable): readonly QueryFile[] =>
+  merged === undefined ? files : [...files, ...merged.files, ...merged.deletes];
 
 /**
  * One script that makes the views of the tables, then opens their files and nothing else, for good. A statement that
  * fails ends the script, and nothing of the tenant's may follow.
  */
 export function prepareScript(tables: readonly QueryTable[]): string {
-  const paths = tables.flatMap((table) => table.files.map(({ path }) => quoteText(path)));
   return [
     ...tables.map(createView),
-    `SET allowed_paths = [${paths.join(', ')}]`,
+    `SET allowed_paths = [${pathsOf(tables.flatMap(filesOf))}]`,
     'SET enable_external_access = false',
     'SET lock_configuration = true',
   ].join(';\n');

@@ -18,19 +18,38 @@ const WIDE_OPTIONS = 'DICTIONARY_SIZE_LIMIT 1000, STRING_DICTIONARY_PAGE_SIZE_LI
 
 /** The statement that writes the job's file. It answers one row of `RETURN_STATS`. */
 export function copyStatement(job: WriteJob, maxObjectBytes: number): string {
-  const all = [...METADATA_COLUMNS, ...job.columns];
-  const sources = job.inputs.map((input) => selectOf(input, job.columns, maxObjectBytes));
-  const sortBy = (job.sortBy.length > 0 ? job.sortBy : ['_event_time']).filter(
-    (name) => name !== '_visibility_token',
-  );
-  const known = new Set(all.map((column) => column.name));
-  for (const name of sortBy) if (!known.has(name)) throw new Error(`there is no column ${name} to sort by`);
-  const order = [...sortBy, '_visibility_token'].map(quoteName).join(', ');
-  const fieldIds = all.map(fieldIdOf).join(', ');
-  const options = countColumns(job.columns) >= WIDE_COLUMNS ? `${WIDE_OPTIONS}, ` : '';
+  return copyTo(bodiesSelect(job, maxObjectBytes), job.output, job);
+}
+
+/** The rows of the bodies, in the columns of the job's file; with `withOp` each one's op too, as `_op`. */
+export function bodiesSelect(job: WriteJob, maxObjectBytes: number, withOp = false): string {
+  const sources = job.inputs.map((input) => selectOf(input, job.columns, maxObjectBytes, withOp));
   return (
-    `COPY (WITH ${BATCHES} (b, first_token, ingested_at) AS MATERIALIZED (VALUES ${job.batches.map(rowOf).join(', ')}) ` +
-    `${sources.join(' UNION ALL ')} ORDER BY ${order}) TO ${quoteText(job.output)} ` +
+    `WITH ${BATCHES} (b, first_token, ingested_at) AS MATERIALIZED (VALUES ${job.batches.map(rowOf).join(', ')}) ` +
+    sources.join(' UNION ALL ')
+  );
+}
+
+/** Writes the rows of a query, which has the columns of the job's file, sorted as the job says. */
+export function copyTo(select: string, output: string, { columns, sortBy }: WriteJob): string {
+  const all = [...METADATA_COLUMNS, ...columns];
+  const names = (sortBy.length > 0 ? sortBy : ['_event_time']).filter((name) => name !== '_visibility_token');
+  const known = new Set(all.map((column) => column.name));
+  for (const name of names) if (!known.has(name)) throw new Error(`there is no column ${name} to sort by`);
+  return copyColumns(select, output, all, [...names, '_visibility_token']);
+}
+
+/** Writes the rows of a query, which has the given columns, in the order of `sortBy`. */
+export function copyColumns(
+  select: string,
+  output: string,
+  columns: readonly Column[],
+  sortBy: readonly string[],
+): string {
+  const fieldIds = columns.map(fieldIdOf).join(', ');
+  const options = countColumns(columns) >= WIDE_COLUMNS ? `${WIDE_OPTIONS}, ` : '';
+  return (
+    `COPY (${select} ORDER BY ${sortBy.map(quoteName).join(', ')}) TO ${quoteText(output)} ` +
     `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, ${options}FIELD_IDS {${fieldIds}}, RETURN_STATS true)`
   );
 }
@@ -41,7 +60,12 @@ function rowOf({ batchId, firstToken, ingestedAt }: WriteBatch): string {
   return `(${batchId}::BIGINT, ${firstToken}::BIGINT, ${quoteText(ingestedAt)}::TIMESTAMPTZ)`;
 }
 
-function selectOf(input: WriteInput, columns: readonly Column[], maxObjectBytes: number): string {
+function selectOf(
+  input: WriteInput,
+  columns: readonly Column[],
+  maxObjectBytes: number,
+  withOp: boolean,
+): string {
   const values = columns.map(
     (column) => `${valueOf(column, formerSelf(input.columns, column))} AS ${quoteName(column.name)}`,
   );
@@ -49,12 +73,13 @@ function selectOf(input: WriteInput, columns: readonly Column[], maxObjectBytes:
     "b: 'BIGINT'",
     "o: 'INTEGER'",
     "k: 'VARCHAR'",
+    ...(withOp ? ["op: 'VARCHAR'"] : []),
     "e: 'TIMESTAMPTZ'",
     ...(input.columns.length > 0 ? [`p: ${quoteText(payloadType(input.columns))}`] : []),
   ];
   return (
     'SELECT t.first_token + d.o AS _visibility_token, coalesce(d.e, t.ingested_at) AS _event_time, ' +
-    `t.ingested_at AS _ingested_at, d.k AS _idempotency_key${values.map((value) => `, ${value}`).join('')} ` +
+    `t.ingested_at AS _ingested_at, d.k AS _idempotency_key${values.map((value) => `, ${value}`).join('')}${withOp ? ', d.op AS _op' : ''} ` +
     `FROM read_json(${quoteText(input.bodyFile)}, format = 'newline_delimited', compression = 'zstd', ` +
     `maximum_object_size = ${maxObjectBytes}, columns = {${read.join(', ')}}) d ` +
     `LEFT JOIN ${BATCHES} t ON d.b = t.b`

@@ -51,6 +51,9 @@ function boundsOf(
     case 'timestamp':
     case 'timestamptz':
       return { min: isoTime(min), max: isoTime(max) };
+    case 'string':
+      // The catalog's jsonb holds no NUL. What is before it is a lower bound still.
+      return { min: min.split('\0', 1)[0] ?? '', max: max.includes('\0') ? null : max };
     default:
       return { min, max };
   }

@@ -8,12 +8,15 @@ export interface LiveFileRow {
   readonly sha256: Buffer;
   readonly record_count: number;
   readonly schema_version: number;
+  readonly content: 'data' | 'deletes';
+  readonly sequence_number: number;
 }
 
-const columns = sql`f.file_id, s.table_id, f.path, f.file_size_bytes, f.sha256, f.record_count, f.schema_version`;
+const columns = sql`f.file_id, s.table_id, f.path, f.file_size_bytes, f.sha256, f.record_count, f.schema_version,
+                    f.content, f.sequence_number`;
 
 /**
- * Data files of the tables that are live in a snapshot. A span that was opened at or before the snapshot and is open
+ * Files of the tables that are live in a snapshot. A span that was opened at or before the snapshot and is open
  * still answers from the partial index; spans that were closed since come from the time-travel index.
  */
 export async function readLiveFiles(
@@ -24,11 +27,11 @@ export async function readLiveFiles(
   return query<LiveFileRow>(
     executor,
     prepared('live_files')`SELECT ${columns} FROM file_span s JOIN data_file f USING (file_id)
-        WHERE s.table_id = ANY (${tableIds}::bigint[]) AND f.content = 'data'
+        WHERE s.table_id = ANY (${tableIds}::bigint[])
           AND s.removed_snapshot_id IS NULL AND s.added_snapshot_id <= ${snapshotId}
         UNION ALL
         SELECT ${columns} FROM file_span s JOIN data_file f USING (file_id)
-        WHERE s.table_id = ANY (${tableIds}::bigint[]) AND f.content = 'data'
+        WHERE s.table_id = ANY (${tableIds}::bigint[])
           AND s.removed_snapshot_id IS NOT NULL
           AND int8range(s.added_snapshot_id, s.removed_snapshot_id) @> ${snapshotId}::bigint
         ORDER BY file_id`,

@@ -1,9 +1,11 @@
 import { MAX_TYPE_DEPTH, nameText, type Column } from '../../../kernel/index.js';
 import { faultOfColumnName, faultOfFieldName, repeatedNames } from '../column-names.js';
 import { countFields } from '../field-ids.js';
+import { isKeyType, keyColumnsOf } from '../primary-key.js';
 import { COLUMN_COUNT_RULE, MAX_COLUMNS } from '../table-definition.js';
 
-export type GrowthRule = 'name_not_allowed' | 'names_differ_by_case' | 'column_limit' | 'nesting_limit';
+export type GrowthRule =
+  'name_not_allowed' | 'names_differ_by_case' | 'column_limit' | 'nesting_limit' | 'key_column';
 
 /** Why a field cannot become a column, or a part of one. */
 export interface GrowthFault {
@@ -30,6 +32,20 @@ export function growthFaults(before: readonly Column[], after: readonly Column[]
     faults.push({ path: [column.name], rule: 'column_limit', message });
   }
   return faults;
+}
+
+/** Where a column of the primary key would become another: it may only be widened to a type that a key can have. */
+export function keyGrowthFaults(
+  before: readonly Column[],
+  after: readonly Column[],
+  keyIds: readonly number[],
+): GrowthFault[] {
+  return keyColumnsOf(before, keyIds).flatMap(({ id, name, type }): GrowthFault[] => {
+    const next = after.find((column) => column.id === id);
+    if (next !== undefined && isKeyType(next.type)) return [];
+    const message = `is in the primary key and stays ${type}`;
+    return [{ path: [name], rule: 'key_column', message }];
+  });
 }
 
 /** Of new names only: those that a table has were checked when they came. */

@@ -15,7 +15,7 @@ export function growthRefused(tableName: string, faults: readonly GrowthFault[])
   }));
   const [first] = violations;
   const more = faults.length > 1 ? `, and ${faults.length - 1} more` : '';
-  const detail = `Column "${first?.column}" cannot be added: ${first?.path} ${first?.message}${more}.`;
+  const detail = `Column "${first?.column}" cannot be as the events have it: ${first?.path} ${first?.message}${more}.`;
   return new AppError(SCHEMA_VIOLATION, detail, { context: { table: tableName, violations } });
 }
 

@@ -1,11 +1,11 @@
 import { columnTypeText, inTurns, typedField, type Column } from '../../../kernel/index.js';
 import { incompatibilities } from '../compatibility.js';
-import { PayloadValidator } from '../payload-validator.js';
+import { RecordValidator } from '../record-validator.js';
 import type { EvolutionMode } from '../table-definition.js';
 import type { Table } from '../table.store.js';
 import { describeFound, memberPath } from '../violation.js';
 import { grownColumns, type Growing } from './grown-columns.js';
-import { growthFaults } from './growth-faults.js';
+import { growthFaults, keyGrowthFaults } from './growth-faults.js';
 import { FieldNeeds } from './needed-fields.js';
 import { Observation, type InferenceRules } from './observation.js';
 
@@ -42,7 +42,7 @@ export interface SchemaProposal {
   /** Why the change would be refused. */
   readonly refusals: readonly { readonly column: string; readonly rule: string; readonly message: string }[];
   /** Of the proposed schema, or of the one that the table keeps where the change would be refused. */
-  readonly validator: PayloadValidator;
+  readonly validator: RecordValidator;
 }
 
 const MAX_ROUNDS = 10;
@@ -75,7 +75,7 @@ export async function proposeSchema(
     columns,
     proposed: proposedColumns(before, columns, seen),
     refusals,
-    validator: new PayloadValidator(kept, { dropsUnknownNulls: !rules.forGood }),
+    validator: new RecordValidator(kept, table?.primaryKeyIds, { dropsUnknownNulls: !rules.forGood }),
   };
 }
 
@@ -96,7 +96,8 @@ async function grownFor(
 }
 
 function refusalsOf(before: readonly Column[], after: readonly Column[], table: Table | undefined) {
-  const faults = growthFaults(before, after).map(({ path, rule, message }) => ({
+  const keyFaults = keyGrowthFaults(before, after, table?.primaryKeyIds ?? []);
+  const faults = [...growthFaults(before, after), ...keyFaults].map(({ path, rule, message }) => ({
     column: path[0] ?? '',
     rule,
     message: `${path.map(memberPath).join('').replace(/^\./, '')} ${message}`,

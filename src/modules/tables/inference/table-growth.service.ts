@@ -9,7 +9,7 @@ import { TableRegistry } from '../table-registry.js';
 import { TableStore, toTable, type Table, type TableVersion } from '../table.store.js';
 import { schemaIncompatible, tableNotFound } from '../tables.errors.js';
 import { grownColumns } from './grown-columns.js';
-import { growthFaults } from './growth-faults.js';
+import { growthFaults, keyGrowthFaults } from './growth-faults.js';
 import { growthRefused } from './growth.errors.js';
 import { joinedFields } from './joined-type.js';
 
@@ -121,11 +121,14 @@ export function grownVersion(
   lastColumnId: number,
   needed: readonly TypedField[],
 ): TableVersion | undefined {
-  const { tableName, columns, compatibilityMode, evolutionMode, schemaVersion } = table;
+  const { tableName, columns, compatibilityMode, evolutionMode, schemaVersion, primaryKeyIds } = table;
   if (evolutionMode === 'strict' && columns.length > 0) return undefined;
   const grown = grownColumns({ columns, lastColumnId }, needed);
   if (isDeepStrictEqual(columns, grown.columns)) return undefined;
-  const faults = growthFaults(columns, grown.columns);
+  const faults = [
+    ...growthFaults(columns, grown.columns),
+    ...keyGrowthFaults(columns, grown.columns, primaryKeyIds),
+  ];
   if (faults.length > 0) throw growthRefused(tableName, faults);
   const [first, ...others] = incompatibilities(columns, grown.columns, compatibilityMode);
   if (first !== undefined) {

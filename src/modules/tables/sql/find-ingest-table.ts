@@ -12,6 +12,7 @@ export interface IngestTableRow {
   readonly idempotency_window: WindowClass;
   readonly evolution_mode: EvolutionMode;
   readonly schema_version: number;
+  readonly primary_key_ids: readonly number[];
   readonly columns: readonly Column[];
 }
 
@@ -24,7 +25,7 @@ export async function findIngestTable(
   const rows = await query<IngestTableRow>(
     executor,
     sql`SELECT c.catalog_epoch, t.status AS tenant_status, d.table_id, d.idempotency_window, d.evolution_mode,
-               d.schema_version, v.schema_json -> 'columns' AS columns
+               d.schema_version, d.primary_key_ids, v.schema_json -> 'columns' AS columns
         FROM tenant_clock c
         JOIN tenant t USING (tenant_id)
         LEFT JOIN table_def d

@@ -4,6 +4,7 @@ export interface TableAtSnapshotRow {
   readonly table_id: number;
   readonly table_name: string;
   readonly schema_version: number;
+  readonly primary_key_ids: readonly number[];
 }
 
 /** The tables that a snapshot has, with the name and schema version that each had then. Takes no locks. */
@@ -14,7 +15,7 @@ export async function tablesAtSnapshot(
 ): Promise<TableAtSnapshotRow[]> {
   return query<TableAtSnapshotRow>(
     executor,
-    prepared('tables_at_snapshot')`SELECT d.table_id, w.table_name, w.schema_version
+    prepared('tables_at_snapshot')`SELECT d.table_id, w.table_name, w.schema_version, d.primary_key_ids
         FROM table_def d
         CROSS JOIN LATERAL (
           SELECT table_name, schema_version, dropped FROM snapshot_table_watermark
