@@ -39,6 +39,7 @@ export default {
     serviceSuite('conformance'),
     serviceSuite('integration'),
     serviceSuite('e2e'),
+    serviceSuite('model'),
   ],
   reporters: ['default', '<rootDir>/scripts/testing/suite-reporter.mjs'],
   testTimeout: 60_000,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const ROOT = join(import.meta.dirname, '..');
-const SUITES = ['unit', 'conformance', 'integration', 'e2e'];
+const SUITES = ['unit', 'conformance', 'integration', 'e2e', 'model'];
 /** Arguments with which Jest answers something and runs no test. */
 const JEST_QUESTIONS = ['--listTests', '--showConfig', '--version', '--clearCache'];
 const EXIT_WAIT_MS = 20_000;

@@ -9,15 +9,19 @@ export interface Edit {
   readonly text: string;
 }
 
-/** A fault that is put into a copy of the build, to see that the checker finds it. */
-export interface PlantedBug {
+/** Edits that put a fault into a copy of the build. */
+export interface Mistake {
   readonly name: string;
   /** What is broken, and what comes of it. */
   readonly doc: string;
+  readonly edits: readonly Edit[];
+}
+
+/** A mistake that the checker of the fault harness must find. */
+export interface PlantedBug extends Mistake {
   readonly scenario: ScenarioName;
   /** The violations that count as having found it. */
   readonly shows: readonly ViolationKind[];
-  readonly edits: readonly Edit[];
 }
 
 const INGEST_MIGRATION = 'migrations/1795000000002-ingest-bus.js';

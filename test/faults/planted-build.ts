@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Edit, PlantedBug } from './planted-bugs.js';
+import type { Edit, Mistake } from './planted-bugs.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -15,7 +15,7 @@ export function copyBuild(dist: string, folder: string): string {
 }
 
 /** A copy of the build with the bug in it. Throws where an anchor is not there once. */
-export function plantBug(bug: PlantedBug, dist: string, folder: string): string {
+export function plantBug(bug: Mistake, dist: string, folder: string): string {
   const copy = copyBuild(dist, folder);
   for (const edit of bug.edits) {
     const path = join(copy, edit.file);

@@ -16,6 +16,8 @@ export interface ServiceOptions {
   /** All three when absent. */
   readonly roles?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Another build than `DIST`. */
+  readonly dist?: string;
   /** A URL, or `embedded`; when absent a database of its own, dropped by `dispose`. */
   readonly databaseUrl?: string;
   /** A folder of the data dir when absent. */
@@ -48,6 +50,7 @@ export class TestService {
     readonly dataDir: string,
     private readonly env: Record<string, string>,
     private readonly dropDatabase: () => Promise<void>,
+    private readonly dist: string,
   ) {
     showOnFailure(() => {
       const unseen = this.log.slice(this.shownChars).slice(-SHOWN_LOG_CHARS);
@@ -79,6 +82,7 @@ export class TestService {
         ...options.env,
       },
       async () => own?.drop(),
+      options.dist ?? DIST,
     );
     try {
       await service.launch();
@@ -94,7 +98,7 @@ export class TestService {
     this.url = '';
     this.wasKilled = false;
     const launchedAt = this.log.length;
-    const child = spawn(process.execPath, [join(DIST, 'src/main.js')], {
+    const child = spawn(process.execPath, [join(this.dist, 'src/main.js')], {
       cwd: this.dataDir,
       env: { ...inherited(), ...this.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

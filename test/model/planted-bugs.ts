@@ -1,0 +1,117 @@
+import type { Mistake } from '../faults/planted-bugs.js';
+
+const WRITE_SQL = 'src/modules/engine/children/write-sql.js';
+const TABLES_AT_SNAPSHOT = 'src/modules/tables/sql/tables-at-snapshot.js';
+
+/** Mistakes that a service with tables like these could have. The model test must find each. */
+export const PLANTED_BUGS: readonly Mistake[] = [
+  {
+    name: 'columns-by-name',
+    doc: 'Events are mapped to the columns of today by name and not by field id.',
+    edits: [
+      {
+        file: WRITE_SQL,
+        anchor: 'formerSelf(input.columns, column)',
+        text: 'input.columns.find(({ name }) => name === column.name)',
+      },
+    ],
+  },
+  {
+    name: 'field-id-used-again',
+    doc: 'A new column gets the id after the highest that the table has now: the one of a column that was dropped.',
+    edits: [
+      {
+        file: 'src/modules/tables/changed-schema.js',
+        anchor: 'draft.lastColumnId + 1',
+        text: 'lastFieldId(draft.columns) + 1',
+      },
+    ],
+  },
+  {
+    name: 'default-for-old-events',
+    doc: 'Events from before a column show its default.',
+    edits: [
+      {
+        file: WRITE_SQL,
+        anchor: 'if (source === undefined)\n',
+        text: 'if (source === undefined && column.default !== undefined) return `CAST(${quoteText(String(column.default))} AS ${duckdbType(columnType(column))})`;\n    if (source === undefined)\n',
+      },
+    ],
+  },
+  {
+    name: 'schema-of-today',
+    doc: 'Old snapshots show the schema of today.',
+    edits: [
+      {
+        file: TABLES_AT_SNAPSHOT,
+        anchor: 'w.table_name, w.schema_version',
+        text: 'w.table_name, d.schema_version',
+      },
+    ],
+  },
+  {
+    name: 'name-of-today',
+    doc: 'Old snapshots show a table under the name that it has today.',
+    edits: [
+      {
+        file: TABLES_AT_SNAPSHOT,
+        anchor: 'd.table_id, w.table_name',
+        text: 'd.table_id, d.table_name',
+      },
+    ],
+  },
+  {
+    name: 'drop-does-not-hide',
+    doc: 'A dropped table is still there for queries.',
+    edits: [
+      { file: TABLES_AT_SNAPSHOT, anchor: 'AND NOT w.dropped', text: '' },
+      { file: TABLES_AT_SNAPSHOT, anchor: 'd.dropped_snapshot_id IS NULL', text: 'true' },
+    ],
+  },
+  {
+    name: 'discarded-events-come-back',
+    doc: 'Events that were under way to a dropped table are published, and show when it is undropped.',
+    edits: [
+      {
+        file: 'src/modules/snapshots/publisher.js',
+        anchor: 'states.get(tableId)?.dropped === false',
+        text: 'states.has(tableId)',
+      },
+    ],
+  },
+  {
+    name: 'snapshot-without-its-own-files',
+    doc: 'A snapshot shows only the files that were there before it.',
+    edits: [
+      {
+        file: 'src/modules/snapshots/sql/live-files.js',
+        anchor: 's.added_snapshot_id <= ${snapshotId}',
+        text: 's.added_snapshot_id < ${snapshotId}',
+      },
+    ],
+  },
+  {
+    name: 'duplicates-as-new',
+    doc: 'A known key is taken for a new one where its request brings something new, too.',
+    edits: [
+      {
+        file: 'src/modules/bus/judgement.js',
+        anchor: `                if (covered === undefined)
+                    duplicates.set(position, sourceOf(original, 0));`,
+        text: `                if (covered === undefined && units.length === 1)
+                    duplicates.set(position, sourceOf(original, 0));`,
+      },
+    ],
+  },
+  {
+    name: 'compatibility-is-not-judged',
+    doc: 'A PATCH goes through whatever the compatibility mode says.',
+    edits: [
+      {
+        file: 'src/modules/tables/compatibility.js',
+        anchor: 'const owed = PARTIES[mode];',
+        text: 'const owed = [];',
+      },
+    ],
+  },
+];

@@ -1,0 +1,129 @@
+import type { Change, ColumnSpec, Mode, RecordSpec } from './calls.js';
+import { isOrBecomes, type Sample } from './values.js';
+
+/** `id` is the column's for ever, and of no other. */
+export interface Column extends ColumnSpec {
+  readonly id: number;
+}
+
+/** A value with the type of its column when it was accepted. */
+export interface AcceptedField {
+  readonly type: string;
+  readonly value: Sample;
+}
+
+export interface Refusal {
+  readonly code: string;
+}
+
+/** What changes of a table change. */
+export interface Definition {
+  readonly name: string;
+  readonly columns: readonly Column[];
+  readonly mode: Mode;
+}
+
+export const refused = (code: string): Refusal => ({ code });
+export const isRefusal = (answer: object): answer is Refusal => 'code' in answer;
+
+/** The table after all changes, under a compatibility mode that came with them. */
+export function changed(
+  before: Definition,
+  changes: readonly Change[],
+  mode: Mode,
+  newId: () => number,
+): Definition | Refusal {
+  let { name, columns } = before;
+  for (const change of changes) {
+    if (change.op === 'rename_table') {
+      name = change.to;
+      continue;
+    }
+    const next = changedColumns(columns, change, newId);
+    if (isRefusal(next)) return next;
+    columns = next;
+  }
+  const broken = before.columns.some((column) =>
+    breaks(
+      column,
+      columns.find(({ id }) => id === column.id),
+      mode,
+    ),
+  );
+  return broken ? refused('SCHEMA_INCOMPATIBLE') : { name, columns, mode };
+}
+
+/** The columns after one change. */
+export function changedColumns(
+  columns: readonly Column[],
+  change: Exclude<Change, { op: 'rename_table' }>,
+  newId: () => number,
+): readonly Column[] | Refusal {
+  const named = (name: string) => columns.find((column) => column.name === name);
+  const isTaken = (name: string, self?: Column) =>
+    columns.some((column) => column !== self && column.name.toLowerCase() === name.toLowerCase());
+  if (change.op === 'add_column') {
+    if (isTaken(change.column.name)) return refused('REQUEST_INVALID');
+    if (!change.column.nullable) return refused('SCHEMA_INCOMPATIBLE');
+    return [...columns, { ...change.column, id: newId() }];
+  }
+  const column = named(change.op === 'rename_column' ? change.from : change.name);
+  if (column === undefined) return refused('REQUEST_INVALID');
+  const become = (more: Partial<Column>) =>
+    columns.map((other) => (other === column ? { ...column, ...more } : other));
+  switch (change.op) {
+    case 'drop_column':
+      return columns.length === 1 ? refused('REQUEST_INVALID') : columns.filter((other) => other !== column);
+    case 'rename_column':
+      return isTaken(change.to, column) ? refused('REQUEST_INVALID') : become({ name: change.to });
+    case 'change_type':
+      return isOrBecomes(column.type, change.type)
+        ? become({ type: change.type })
+        : refused('SCHEMA_INCOMPATIBLE');
+    case 'set_nullable':
+      return column.nullable && !change.nullable
+        ? refused('SCHEMA_INCOMPATIBLE')
+        : become({ nullable: change.nullable });
+    case 'set_default':
+      return become({ filling: change.filling });
+    case 'move_column': {
+      const others = columns.filter((other) => other !== column);
+      if (change.after === null) return [column, ...others];
+      const place = others.findIndex(({ name }) => name === change.after) + 1;
+      return place === 0 ? refused('REQUEST_INVALID') : others.toSpliced(place, 0, column);
+    }
+  }
+}
+
+/** Whether the mode forbids what has become of the column: writers are owed by `backward`, readers by `forward`. */
+function breaks(before: Column, after: Column | undefined, mode: Mode): boolean {
+  if (mode === 'none') return false;
+  if (after === undefined || after.name !== before.name) return true;
+  const writers = !after.nullable && before.filling !== undefined && after.filling === undefined;
+  const readers = after.type !== before.type || (after.nullable && !before.nullable);
+  return (mode !== 'forward' && writers) || (mode !== 'backward' && readers);
+}
+
+/** Whether the columns take the record. */
+export function fits(columns: readonly Column[], { fields, misfit }: RecordSpec): boolean {
+  if (misfit !== undefined) return false;
+  const names = new Set(columns.map(({ name }) => name));
+  if (Object.keys(fields).some((name) => !names.has(name))) return false;
+  return columns.every(({ name, nullable, filling }) => {
+    const value = fields[name];
+    return nullable || (value === undefined ? filling !== undefined : value !== null);
+  });
+}
+
+/** The values of a record that fits, defaults included, by column id with the type that they were accepted as. */
+export function acceptedFields(
+  columns: readonly Column[],
+  { fields }: RecordSpec,
+): ReadonlyMap<number, AcceptedField> {
+  return new Map(
+    columns.flatMap(({ id, name, type, filling }) => {
+      const value = name in fields ? fields[name] : filling;
+      return value === undefined || value === null ? [] : [[id, { type, value }] as const];
+    }),
+  );
+}

@@ -1,0 +1,217 @@
+import type { Alter, Call, Change, ColumnSpec, RecordSpec, Write } from './calls.js';
+import type { Reference, Table } from './reference.js';
+import { changedColumns, isRefusal, type Column } from './reference-schema.js';
+import {
+  TABLE_NAMES,
+  type ChangeStep,
+  type ColumnStep,
+  type RowStep,
+  type Step,
+  type StepOf,
+} from './steps.js';
+import { isOrBecomes, MISFIT, samplesOf, TYPES, widerThan, type Sample } from './values.js';
+
+/** Among them what SQL must quote, and two that differ by case alone. */
+const COLUMN_NAMES = ['x', 'y', 'z', 'Größe', 'select', 'two words', 'X', 'e"q'];
+const TIMES = samplesOf('timestamptz').filter(({ sent }) => typeof sent === 'string');
+
+const pick = <T>(list: readonly T[], at: number): T => {
+  const found = list[at % list.length];
+  if (found === undefined) throw new Error('there is nothing to pick from');
+  return found;
+};
+const sampleOf = (type: string, at: number): Sample => pick(samplesOf(type), at);
+
+/** Turns the steps of one program into calls, by what its reference has come to. */
+export class Resolver {
+  private keys = 0;
+
+  /** `prefix` begins the names and keys of this program, and of no other. */
+  constructor(
+    private readonly reference: Reference,
+    private readonly prefix: string,
+  ) {}
+
+  /** Undefined where the step has nothing to act on. */
+  callOf(step: Exclude<Step, { do: 'look' }>): Call | undefined {
+    switch (step.do) {
+      case 'create':
+        return {
+          call: 'create',
+          table: this.nameOf(step.name),
+          columns: columnsOf(step.columns),
+          mode: step.mode,
+        };
+      case 'alter':
+        return this.alter(step);
+      case 'drop':
+        return { call: 'drop', table: this.tableName(step.table) };
+      case 'undrop': {
+        const { dropped } = this.reference;
+        const table = dropped.at(-1 - step.name)?.name ?? this.nameOf(step.name);
+        return { call: 'undrop', table, as: step.as === undefined ? undefined : this.nameOf(step.as) };
+      }
+      case 'write':
+        return this.write(step);
+      case 'repeat':
+        return this.repeat(step);
+    }
+  }
+
+  /** The name of a live table, or one that no live table has. */
+  tableName(at: number): string {
+    return this.table(at)?.name ?? this.nameOf(at);
+  }
+
+  private table(at: number): Table | undefined {
+    const { live } = this.reference;
+    return live.length === 0 ? undefined : pick(live, at);
+  }
+
+  private nameOf(at: number): string {
+    return `${this.prefix}${pick(TABLE_NAMES, at)}`;
+  }
+
+  private alter({ table: at, changes, mode, version }: StepOf<'alter'>): Alter {
+    const table = this.table(at);
+    const ifVersion =
+      table && version && (version === 'current' ? table.version : table.version + 1 - 2 * (at % 2));
+    let columns = table?.columns ?? [];
+    const named = changes.flatMap((step) => {
+      const change = this.changeOf(step, columns);
+      if (change === undefined) return [];
+      if (change.op !== 'rename_table') {
+        // Ids do not matter here; the next change must find its columns by name.
+        const next = changedColumns(columns, change, () => -1);
+        if (!isRefusal(next)) columns = next;
+      }
+      return [change];
+    });
+    return { call: 'alter', table: this.tableName(at), changes: named, mode, ifVersion };
+  }
+
+  private changeOf(step: ChangeStep, columns: readonly Column[]): Change | undefined {
+    if (step.op === 'add') {
+      const column = columnOf(step.column);
+      // Only now and then one that must be refused.
+      return { op: 'add_column', column: { ...column, nullable: column.nullable || step.column.name < 7 } };
+    }
+    if (step.op === 'rename_table') return { op: 'rename_table', to: this.nameOf(step.name) };
+    if (columns.length === 0) return undefined;
+    const { name, type } = pick(columns, step.at);
+    switch (step.op) {
+      case 'drop':
+        return { op: 'drop_column', name };
+      case 'rename':
+        return { op: 'rename_column', from: name, to: pick(COLUMN_NAMES, step.name) };
+      case 'widen':
+        return {
+          op: 'change_type',
+          name,
+          type: pick([...widerThan(type), ...otherTypes(type)], step.to % 3),
+        };
+      case 'nullable':
+        return { op: 'set_nullable', name, nullable: step.nullable };
+      case 'default': {
+        const filling = step.filling === null ? undefined : sampleOf(type, step.filling);
+        return { op: 'set_default', name, filling };
+      }
+      case 'move': {
+        const others = columns.filter((column) => column.name !== name);
+        const after = step.after === null || others.length === 0 ? null : pick(others, step.after).name;
+        return { op: 'move_column', name, after };
+      }
+    }
+  }
+
+  private write({ table: at, rows, requestKey, wait, odd }: StepOf<'write'>): Write {
+    const columns = this.table(at)?.columns ?? [];
+    const records = rows.map((row) => this.recordOf(row, columns, requestKey && row.covered));
+    const [first] = records;
+    if (first !== undefined && odd !== undefined) {
+      if (odd === 'twice') records.push(first);
+      else records[0] = spoilt(first, columns, odd);
+    }
+    return { call: 'write', table: this.tableName(at), records, requestKey: this.requestKey(records), wait };
+  }
+
+  private repeat({ write: at, more, altered }: StepOf<'repeat'>): Write | undefined {
+    const { live, writes } = this.reference;
+    const kept = writes.filter(({ table }) => live.some(({ id }) => id === table));
+    if (kept.length === 0) return undefined;
+    const { table: id, write } = pick(kept, at);
+    const table = live.find((one) => one.id === id);
+    // A name that has gone to a column of another type may take the old value or not.
+    if (table === undefined || !write.records.every((record) => isOfTypes(record, table.columns)))
+      return undefined;
+    const again = write.records.map((record, position) =>
+      altered === true && position === 0 ? { ...record, time: otherTime(record.time) } : record,
+    );
+    const added = more.map((row) => this.recordOf(row, table.columns, false));
+    return { ...write, table: table.name, records: [...again, ...added], wait: true };
+  }
+
+  private recordOf(row: RowStep, columns: readonly Column[], covered: boolean): RecordSpec {
+    const fields = columns.flatMap(({ name, type, nullable, filling }, index): [string, Sample | null][] => {
+      const at = row.values[index];
+      if (at === undefined && (nullable || filling !== undefined)) return [];
+      if (at === null && nullable) return [[name, null]];
+      return [[name, sampleOf(type, at ?? 0)]];
+    });
+    return {
+      key: covered ? undefined : `${this.prefix}${(this.keys += 1)}`,
+      time: row.time === undefined ? undefined : pick(TIMES, row.time),
+      fields: Object.fromEntries(fields),
+    };
+  }
+
+  private requestKey(records: readonly RecordSpec[]): string | undefined {
+    if (records.every(({ key }) => key !== undefined)) return undefined;
+    return `${this.prefix}r${(this.keys += 1)}`;
+  }
+}
+
+function spoilt(
+  record: RecordSpec,
+  columns: readonly Column[],
+  how: 'unknown' | 'misfit' | 'null',
+): RecordSpec {
+  const typed = columns.find(({ type }) => type !== 'json');
+  const required = columns.find(({ nullable }) => !nullable);
+  if (how === 'misfit' && typed !== undefined) return { ...record, misfit: { [typed.name]: MISFIT } };
+  if (how === 'null' && required !== undefined) {
+    return { ...record, fields: { ...record.fields, [required.name]: null } };
+  }
+  return { ...record, misfit: { unknown: 1 } };
+}
+
+const isOfTypes = ({ fields }: RecordSpec, columns: readonly Column[]): boolean =>
+  Object.entries(fields).every(([name, value]) => {
+    const column = columns.find((one) => one.name === name);
+    return column === undefined || value === null || isOrBecomes(value.type, column.type);
+  });
+
+/** Names that differ in more than case. */
+function columnsOf(steps: readonly ColumnStep[]): ColumnSpec[] {
+  const byName = new Map(steps.map((step) => [columnOf(step).name.toLowerCase(), columnOf(step)]));
+  return [...byName.values()];
+}
+
+function columnOf({ name, type: typeAt, required, filling }: ColumnStep): ColumnSpec {
+  const type = pick(TYPES, typeAt);
+  return {
+    name: pick(COLUMN_NAMES, name),
+    type,
+    nullable: !required,
+    filling: filling === undefined ? undefined : sampleOf(type, filling),
+  };
+}
+
+/** Some that a column of the type may not become. */
+const otherTypes = (type: string): string[] => ['int', 'string'].filter((other) => !isOrBecomes(type, other));
+
+const otherTime = (time: Sample | undefined): Sample =>
+  pick(
+    TIMES.filter((other) => other !== time),
+    0,
+  );
