@@ -18,11 +18,13 @@ export type Change =
   | { readonly op: 'move_column'; readonly name: string; readonly after: string | null }
   | { readonly op: 'rename_table'; readonly to: string };
 
+export type Op = 'insert' | 'upsert' | 'delete';
 export type Mode = 'none' | 'backward' | 'forward' | 'full';
 
 /** A record of a write. Fields that are absent are left out; null is sent. */
 export interface RecordSpec {
   readonly key: string | undefined;
+  readonly op: Op;
   readonly time: Sample | undefined;
   readonly fields: Readonly<Record<string, Sample | null>>;
   /** A field that no table of that version takes. */
@@ -51,6 +53,8 @@ export type Call =
       readonly call: 'create';
       readonly table: string;
       readonly columns: readonly ColumnSpec[];
+      /** Names of the key's columns. */
+      readonly key: readonly string[];
       readonly mode: Mode | undefined;
     }
   | Alter
@@ -70,10 +74,11 @@ const WAIT_MS = 60_000;
 export function httpOf(call: Call): HttpCall {
   switch (call.call) {
     case 'create': {
-      const { table, columns, mode } = call;
+      const { table, columns, key, mode } = call;
       const json = {
         table_name: table,
         schema: { columns: columns.map(columnJson) },
+        ...(key.length > 0 && { primary_key_cols: key }),
         ...(mode !== undefined && { compatibility_mode: mode }),
       };
       return { method: 'POST', path: '/v1/tables', json };
@@ -116,12 +121,13 @@ function changeJson(change: Change): object {
   return { op: change.op, name: change.name, default: change.filling?.sent ?? null };
 }
 
-export function recordJson({ key, time, fields, misfit }: RecordSpec): object {
+export function recordJson({ key, op, time, fields, misfit }: RecordSpec): object {
   const payload = Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, value === null ? null : value.sent]),
   );
   return {
     ...(key !== undefined && { idempotency_key: key }),
+    ...(op !== 'insert' && { op }),
     ...(time !== undefined && { event_time: time.sent }),
     payload: { ...payload, ...misfit },
   };

@@ -10,6 +10,7 @@ const STATUS: Readonly<Record<string, number>> = {
   SCHEMA_INCOMPATIBLE: 409,
   SCHEMA_VERSION_CONFLICT: 409,
   IDEMPOTENCY_KEY_REUSED: 409,
+  PRIMARY_KEY_REQUIRED: 400,
   SCHEMA_VIOLATION: 400,
   REQUEST_INVALID: 400,
 };
@@ -67,11 +68,12 @@ export function dueBody(due: Answer, wait: boolean): object {
   if (isRefusal(due)) return { error_code: due.code };
   if ('dropped' in due) return { table_name: due.dropped };
   if ('table' in due) {
-    const { name, version, columns, mode } = due.table;
+    const { name, version, columns, key, mode } = due.table;
     return {
       table_name: name,
       schema_version: version,
       compatibility_mode: mode,
+      primary_key_cols: key.map((id) => columns.find((column) => column.id === id)?.name),
       schema: { columns: columns.map(columnJson) },
     };
   }

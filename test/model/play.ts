@@ -6,7 +6,7 @@ import {
   type ServiceClient,
 } from '../support/service-client.js';
 import { columnJson, httpOf, type Call } from './calls.js';
-import { Reference, type Event, type ListedSnapshot, type Table, type View } from './reference.js';
+import { Reference, rowsOf, type Event, type ListedSnapshot, type Table, type View } from './reference.js';
 import { Resolver } from './resolve.js';
 import type { Step, StepOf } from './steps.js';
 import {
@@ -215,7 +215,7 @@ class Playing {
     const what = `table ${table.name} at snapshot ${id}`;
     this.expect(`${what}: the status`, status, 200);
     this.expect(`${what}: the columns`, body.columns, columnsOf(table));
-    const due = events.filter((event) => event.table === table.id).map((event) => rowOf(event, table));
+    const due = rowsOf(table, events).map((event) => rowOf(event, table));
     const found = body.rows.map(comparableRow);
     this.expect(`${what}: the rows`, found, due);
     this.tally.tables += 1;

@@ -20,6 +20,8 @@ export interface Refusal {
 export interface Definition {
   readonly name: string;
   readonly columns: readonly Column[];
+  /** Ids of the primary key's columns; none where the table has no key. */
+  readonly key: readonly number[];
   readonly mode: Mode;
 }
 
@@ -33,13 +35,14 @@ export function changed(
   mode: Mode,
   newId: () => number,
 ): Definition | Refusal {
+  const { key } = before;
   let { name, columns } = before;
   for (const change of changes) {
     if (change.op === 'rename_table') {
       name = change.to;
       continue;
     }
-    const next = changedColumns(columns, change, newId);
+    const next = changedColumns(columns, key, change, newId);
     if (isRefusal(next)) return next;
     columns = next;
   }
@@ -50,12 +53,13 @@ export function changed(
       mode,
     ),
   );
-  return broken ? refused('SCHEMA_INCOMPATIBLE') : { name, columns, mode };
+  return broken ? refused('SCHEMA_INCOMPATIBLE') : { name, columns, key, mode };
 }
 
 /** The columns after one change. */
 export function changedColumns(
   columns: readonly Column[],
+  key: readonly number[],
   change: Exclude<Change, { op: 'rename_table' }>,
   newId: () => number,
 ): readonly Column[] | Refusal {
@@ -73,7 +77,10 @@ export function changedColumns(
     columns.map((other) => (other === column ? { ...column, ...more } : other));
   switch (change.op) {
     case 'drop_column':
-      return columns.length === 1 ? refused('REQUEST_INVALID') : columns.filter((other) => other !== column);
+      if (columns.length === 1) return refused('REQUEST_INVALID');
+      return key.includes(column.id)
+        ? refused('SCHEMA_INCOMPATIBLE')
+        : columns.filter((other) => other !== column);
     case 'rename_column':
       return isTaken(change.to, column) ? refused('REQUEST_INVALID') : become({ name: change.to });
     case 'change_type':
@@ -81,7 +88,7 @@ export function changedColumns(
         ? become({ type: change.type })
         : refused('SCHEMA_INCOMPATIBLE');
     case 'set_nullable':
-      return column.nullable && !change.nullable
+      return (column.nullable && !change.nullable) || (change.nullable && key.includes(column.id))
         ? refused('SCHEMA_INCOMPATIBLE')
         : become({ nullable: change.nullable });
     case 'set_default':
@@ -104,15 +111,22 @@ function breaks(before: Column, after: Column | undefined, mode: Mode): boolean 
   return (mode !== 'forward' && writers) || (mode !== 'backward' && readers);
 }
 
-/** Whether the columns take the record. */
-export function fits(columns: readonly Column[], { fields, misfit }: RecordSpec): boolean {
-  if (misfit !== undefined) return false;
+/** Why the table does not take the record; undefined where it does. A delete names its key, without any default. */
+export function misfitOf(
+  { columns, key }: Definition,
+  { op, fields, misfit }: RecordSpec,
+): Refusal | undefined {
+  if (op !== 'insert' && key.length === 0) return refused('PRIMARY_KEY_REQUIRED');
   const names = new Set(columns.map(({ name }) => name));
-  if (Object.keys(fields).some((name) => !names.has(name))) return false;
-  return columns.every(({ name, nullable, filling }) => {
-    const value = fields[name];
-    return nullable || (value === undefined ? filling !== undefined : value !== null);
-  });
+  const fits =
+    misfit === undefined &&
+    Object.keys(fields).every((name) => names.has(name)) &&
+    columns.every(({ id, name, nullable, filling }) => {
+      if (op === 'delete' ? !key.includes(id) : nullable) return true;
+      const value = fields[name];
+      return value === undefined ? op !== 'delete' && filling !== undefined : value !== null;
+    });
+  return fits ? undefined : refused('SCHEMA_VIOLATION');
 }
 
 /** The values of a record that fits, defaults included, by column id with the type that they were accepted as. */

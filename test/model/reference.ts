@@ -1,29 +1,28 @@
 import { isDeepStrictEqual } from 'node:util';
-import { recordJson, type Alter, type Call, type Mode, type Write } from './calls.js';
+import { recordJson, type Alter, type Call, type Op, type Write } from './calls.js';
 import {
   acceptedFields,
   changed,
-  fits,
   isRefusal,
+  misfitOf,
   refused,
   type AcceptedField,
-  type Column,
+  type Definition,
   type Refusal,
 } from './reference-schema.js';
 import type { Sample } from './values.js';
 
 /** A table as it stands. Objects are never changed: a snapshot may hold them. */
-export interface Table {
+export interface Table extends Definition {
   readonly id: number;
-  readonly name: string;
   readonly version: number;
-  readonly columns: readonly Column[];
-  readonly mode: Mode;
 }
 
 export interface Event {
   readonly table: number;
   readonly token: number;
+  readonly op: Op;
+  /** The idempotency key. */
   readonly key: string;
   readonly time: Sample | undefined;
   /** By column id. */
@@ -81,13 +80,9 @@ export class Reference {
       case 'create': {
         if (table !== undefined) return refused('TABLE_ALREADY_EXISTS');
         const columns = call.columns.map((column) => ({ ...column, id: (this.ids += 1) }));
-        return this.publish({
-          id: (this.ids += 1),
-          name: call.table,
-          version: 1,
-          columns,
-          mode: call.mode ?? 'none',
-        });
+        const key = call.key.flatMap((name) => columns.find((column) => column.name === name)?.id ?? []);
+        const { table: name, mode = 'none' } = call;
+        return this.publish({ id: (this.ids += 1), name, version: 1, columns, key, mode });
       }
       case 'undrop': {
         const gone = this.dropped.findLast(({ name }) => name === call.table);
@@ -117,7 +112,9 @@ export class Reference {
   }
 
   private write(table: Table, write: Write): Answer {
-    if (!write.records.every((record) => fits(table.columns, record))) return refused('SCHEMA_VIOLATION');
+    const misfits = write.records.flatMap((record) => misfitOf(table, record) ?? []);
+    const [misfit] = misfits;
+    if (misfit !== undefined) return misfits.find(({ code }) => code === 'PRIMARY_KEY_REQUIRED') ?? misfit;
     const { records, requestKey } = write;
     const covered = records.flatMap(({ key }, position) => (key === undefined ? [position] : []));
     const contents = records.map((record) => JSON.stringify({ ...recordJson(record), idempotency_key: '' }));
@@ -144,13 +141,9 @@ export class Reference {
       const token = this.clock + position + 1;
       if (tokens[position] !== token) return;
       const key = record.key ?? `${requestKey}#${position}`;
-      this.events.push({
-        table: table.id,
-        token,
-        key,
-        time: record.time,
-        fields: acceptedFields(table.columns, record),
-      });
+      const { op, time } = record;
+      const fields = acceptedFields(table.columns, record);
+      this.events.push({ table: table.id, token, op, key, time, fields });
     });
     if (accepted > 0) this.clock += records.length;
     this.writes.push({ table: table.id, write });
@@ -195,4 +188,17 @@ export class Reference {
   private isTaken(name: string): boolean {
     return this.live.some((table) => table.name === name);
   }
+}
+
+/** The rows of a table: of each key the last event, unless that is a delete; without a key every event. */
+export function rowsOf(table: Table, events: readonly Event[]): readonly Event[] {
+  const own = events.filter((event) => event.table === table.id);
+  if (table.key.length === 0) return own;
+  const rows = new Map<string, Event>();
+  for (const event of own) {
+    const key = JSON.stringify(table.key.map((id) => event.fields.get(id)?.value.shown));
+    rows.delete(key);
+    if (event.op !== 'delete') rows.set(key, event);
+  }
+  return [...rows.values()];
 }

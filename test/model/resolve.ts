@@ -5,14 +5,16 @@ import {
   TABLE_NAMES,
   type ChangeStep,
   type ColumnStep,
+  type Odd,
   type RowStep,
   type Step,
   type StepOf,
 } from './steps.js';
-import { isOrBecomes, MISFIT, samplesOf, TYPES, widerThan, type Sample } from './values.js';
+import { isKeyType, isOrBecomes, MISFIT, samplesOf, TYPES, widerThan, type Sample } from './values.js';
 
 /** Among them what SQL must quote, and two that differ by case alone. */
 const COLUMN_NAMES = ['x', 'y', 'z', 'Größe', 'select', 'two words', 'X', 'e"q'];
+const KEY_VALUES = 3;
 const TIMES = samplesOf('timestamptz').filter(({ sent }) => typeof sent === 'string');
 
 const pick = <T>(list: readonly T[], at: number): T => {
@@ -36,12 +38,7 @@ export class Resolver {
   callOf(step: Exclude<Step, { do: 'look' }>): Call | undefined {
     switch (step.do) {
       case 'create':
-        return {
-          call: 'create',
-          table: this.nameOf(step.name),
-          columns: columnsOf(step.columns),
-          mode: step.mode,
-        };
+        return create(this.nameOf(step.name), step);
       case 'alter':
         return this.alter(step);
       case 'drop':
@@ -76,13 +73,14 @@ export class Resolver {
     const table = this.table(at);
     const ifVersion =
       table && version && (version === 'current' ? table.version : table.version + 1 - 2 * (at % 2));
+    const key = table?.key ?? [];
     let columns = table?.columns ?? [];
     const named = changes.flatMap((step) => {
       const change = this.changeOf(step, columns);
       if (change === undefined) return [];
       if (change.op !== 'rename_table') {
         // Ids do not matter here; the next change must find its columns by name.
-        const next = changedColumns(columns, change, () => -1);
+        const next = changedColumns(columns, key, change, () => -1);
         if (!isRefusal(next)) columns = next;
       }
       return [change];
@@ -125,8 +123,9 @@ export class Resolver {
   }
 
   private write({ table: at, rows, requestKey, wait, odd }: StepOf<'write'>): Write {
-    const columns = this.table(at)?.columns ?? [];
-    const records = rows.map((row) => this.recordOf(row, columns, requestKey && row.covered));
+    const table = this.table(at);
+    const columns = table?.columns ?? [];
+    const records = rows.map((row) => this.recordOf(row, table, requestKey && row.covered));
     const [first] = records;
     if (first !== undefined && odd !== undefined) {
       if (odd === 'twice') records.push(first);
@@ -147,19 +146,26 @@ export class Resolver {
     const again = write.records.map((record, position) =>
       altered === true && position === 0 ? { ...record, time: otherTime(record.time) } : record,
     );
-    const added = more.map((row) => this.recordOf(row, table.columns, false));
+    const added = more.map((row) => this.recordOf(row, table, false));
     return { ...write, table: table.name, records: [...again, ...added], wait: true };
   }
 
-  private recordOf(row: RowStep, columns: readonly Column[], covered: boolean): RecordSpec {
-    const fields = columns.flatMap(({ name, type, nullable, filling }, index): [string, Sample | null][] => {
-      const at = row.values[index];
-      if (at === undefined && (nullable || filling !== undefined)) return [];
-      if (at === null && nullable) return [[name, null]];
-      return [[name, sampleOf(type, at ?? 0)]];
-    });
+  private recordOf(row: RowStep, table: Table | undefined, covered: boolean): RecordSpec {
+    const { columns = [], key = [] } = table ?? {};
+    const op = key.length === 0 ? 'insert' : row.op;
+    const fields = columns.flatMap(
+      ({ id, name, type, nullable, filling }, index): [string, Sample | null][] => {
+        const at = row.values[index];
+        // Few, so that keys meet.
+        if (key.includes(id)) return [[name, sampleOf(type, (at ?? 0) % KEY_VALUES)]];
+        if (at === undefined && (nullable || filling !== undefined || op === 'delete')) return [];
+        if (at === null && nullable) return [[name, null]];
+        return [[name, sampleOf(type, at ?? 0)]];
+      },
+    );
     return {
       key: covered ? undefined : `${this.prefix}${(this.keys += 1)}`,
+      op,
       time: row.time === undefined ? undefined : pick(TIMES, row.time),
       fields: Object.fromEntries(fields),
     };
@@ -171,11 +177,9 @@ export class Resolver {
   }
 }
 
-function spoilt(
-  record: RecordSpec,
-  columns: readonly Column[],
-  how: 'unknown' | 'misfit' | 'null',
-): RecordSpec {
+function spoilt(record: RecordSpec, columns: readonly Column[], how: Exclude<Odd, 'twice'>): RecordSpec {
+  // Right where the table has a key.
+  if (how === 'op') return { ...record, op: 'upsert' };
   const typed = columns.find(({ type }) => type !== 'json');
   const required = columns.find(({ nullable }) => !nullable);
   if (how === 'misfit' && typed !== undefined) return { ...record, misfit: { [typed.name]: MISFIT } };
@@ -190,6 +194,18 @@ const isOfTypes = ({ fields }: RecordSpec, columns: readonly Column[]): boolean 
     const column = columns.find((one) => one.name === name);
     return column === undefined || value === null || isOrBecomes(value.type, column.type);
   });
+
+function create(table: string, { columns: steps, key: size, mode }: StepOf<'create'>): Call {
+  const columns = columnsOf(steps);
+  const key = columns.filter(({ type }) => isKeyType(type)).slice(0, size);
+  return {
+    call: 'create',
+    table,
+    columns: columns.map((column) => (key.includes(column) ? { ...column, nullable: false } : column)),
+    key: key.map(({ name }) => name),
+    mode,
+  };
+}
 
 /** Names that differ in more than case. */
 function columnsOf(steps: readonly ColumnStep[]): ColumnSpec[] {
@@ -212,6 +228,6 @@ const otherTypes = (type: string): string[] => ['int', 'string'].filter((other) 
 
 const otherTime = (time: Sample | undefined): Sample =>
   pick(
-    TIMES.filter((other) => other !== time),
+    TIMES.filter((other) => other.shown !== time?.shown),
     0,
   );

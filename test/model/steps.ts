@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Mode } from './calls.js';
+import type { Mode, Op } from './calls.js';
 
 /*
  * A step names tables, columns and values by numbers, which are read against what the program has come to. So a program
@@ -30,6 +30,8 @@ const row = fc.record({
   /** By column; absent beyond the end. */
   values: fc.array(nullOr, { maxLength: 6, size: 'max' }),
   time: fc.option(small, { freq: 2, nil: undefined }),
+  /** Of a table that has a key. */
+  op: fc.constantFrom<Op[]>('upsert', 'insert', 'delete'),
   /** Without a key of its own, where the request has one. */
   covered: fc.boolean(),
 });
@@ -57,8 +59,13 @@ const create = fc.record({
   do: fc.constant('create' as const),
   name: table,
   columns: fc.array(column, { minLength: 1, maxLength: 4, size: 'max' }),
+  /** How many of its columns are the key, as far as their types may be. */
+  key: fc.constantFrom(0, 1, 0, 2),
   mode: rarely(mode),
 });
+
+/** What is out of the ordinary with a write. */
+export type Odd = 'twice' | 'unknown' | 'misfit' | 'null' | 'op';
 
 const write = fc.record({
   do: fc.constant('write' as const),
@@ -66,7 +73,7 @@ const write = fc.record({
   rows: fc.array(row, { minLength: 1, maxLength: 6, size: 'max' }),
   requestKey: fc.boolean(),
   wait: fc.boolean(),
-  odd: rarely(fc.constantFrom('twice' as const, 'unknown' as const, 'misfit' as const, 'null' as const)),
+  odd: rarely(fc.constantFrom<Odd[]>('twice', 'unknown', 'misfit', 'null', 'op')),
 });
 
 const step = fc.oneof(

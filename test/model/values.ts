@@ -23,6 +23,7 @@ const VALUES: Readonly<Record<string, readonly Shown[]>> = {
     ...same('0.00', '-9999999.99', '1.25'),
     { sent: 12.5, shown: '12.50' },
     { sent: '7', shown: '7.00' },
+    { sent: 0, shown: '0.00' },
   ],
   'decimal(18,2)': same('1.00', '1234567890123456.78'),
   'decimal(38,2)': same('2.00', '-123456789012345678901234567890123456.78'),
@@ -38,6 +39,7 @@ const VALUES: Readonly<Record<string, readonly Shown[]>> = {
   timestamptz: [
     { sent: '2026-01-01T00:00:00Z', shown: '2026-01-01T00:00:00.000000Z' },
     { sent: '2026-01-01T00:30:00.000001+01:00', shown: '2025-12-31T23:30:00.000001Z' },
+    { sent: '2026-01-01T01:00:00+01:00', shown: '2026-01-01T00:00:00.000000Z' },
     { sent: 1_700_000_000_123, shown: '2023-11-14T22:13:20.123000Z' },
   ],
   binary: same('', 'AAH/', 'dGlkZW1hcms='),
@@ -56,6 +58,7 @@ const VALUES: Readonly<Record<string, readonly Shown[]>> = {
 };
 
 export const TYPES = Object.keys(VALUES);
+export const isKeyType = (type: string): boolean => !/^(?:float|double|json|list|struct)/.test(type);
 
 const SAMPLES = new Map(
   Object.entries(VALUES).map(([type, values]) => [type, values.map((value): Sample => ({ type, ...value }))]),
