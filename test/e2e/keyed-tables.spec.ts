@@ -345,7 +345,7 @@ describe('a keyed table', () => {
       status: 400,
       body: {
         error_code: 'SCHEMA_VIOLATION',
-        context: { violations: [{ path: '$.payload.id', column: 'id', rule: 'key_column' }] },
+        context: { violations: [{ path: '$.records[0].payload.id', column: 'id', rule: 'key_column' }] },
       },
     });
   });

@@ -105,7 +105,11 @@ describe('the first events of a table without a schema', () => {
     const refused = await send('t', [{ id: 1, Id: 2 }]);
     expect(refused).toMatchObject({ status: 400, body: { error_code: 'SCHEMA_VIOLATION' } });
     expect(problem(refused).context.violations).toEqual([
-      expect.objectContaining({ column: 'Id', rule: 'names_differ_by_case', path: '$.payload.Id' }),
+      expect.objectContaining({
+        column: 'Id',
+        rule: 'names_differ_by_case',
+        path: '$.records[0].payload.Id',
+      }),
     ]);
     const malformed = await tenant.writer.ingest('t', {
       records: [...recordsOf([{ id: 1 }]), { idempotency_key: 'x', payload: 5 }],
@@ -235,7 +239,7 @@ describe('a table that evolves', () => {
     await create('t', { ...EVOLVE, schema: { columns: [{ name: 'id', type: 'int' }] } });
     const refused = await send('t', [{ id: 1, good: 1 }, payload]);
     expect(refused).toMatchObject({ status: 400, body: { error_code: 'SCHEMA_VIOLATION' } });
-    expect(problem(refused).context.violations?.[0]).toMatchObject({ column, rule });
+    expect(problem(refused).context.violations?.[0]).toMatchObject({ column, rule, record: 1 });
     expect((await shown('t')).schema_version).toBe(1);
   });
 

@@ -4,12 +4,14 @@ import type { IngestBody } from '../../http/index.js';
 import type { IngestRecord } from '../bus/index.js';
 import {
   FieldNeeds,
+  GrowthRefusal,
   SCHEMA_INCOMPATIBLE,
   SCHEMA_VIOLATION,
   TableGrowth,
   TableRegistry,
   type IngestTable,
 } from '../tables/index.js';
+import { placeOfField } from './field-place.js';
 import { prepareRecords } from './prepared-records.js';
 import { SchemaOutgrown } from './schema-outgrown.js';
 import { readBody, type SentBody } from './sent-body.js';
@@ -84,6 +86,7 @@ export class Learning {
     } catch (error) {
       // What cannot be learnt goes to the dead letters then.
       if (quarantine && isUnlearnable(error)) return undefined;
+      if (error instanceof GrowthRefusal) throw error.placed((path) => placeOfField(body, path));
       throw error;
     }
     return this.tables.refresh(tenantId, tableName);

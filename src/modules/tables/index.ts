@@ -8,6 +8,7 @@ export { keyColumnsOf } from './primary-key.js';
 export { RecordValidator } from './record-validator.js';
 export { TableCatalog, type SnapshotTable } from './table-catalog.js';
 export { type TableRequest } from './table-definition.js';
+export { GrowthRefusal } from './inference/growth.errors.js';
 export { FieldNeeds } from './inference/needed-fields.js';
 export { proposeSchema, type SchemaProposal } from './inference/schema-proposal.js';
 export { TableGrowth } from './inference/table-growth.service.js';

@@ -4,20 +4,42 @@ import { memberPath } from '../violation.js';
 import type { GrowthFault } from './growth-faults.js';
 
 const SHOWN_FAULTS = 100;
+const SHOWN_CHARS = 128;
 
-/** Fields that no column can be made of. */
-export function growthRefused(tableName: string, faults: readonly GrowthFault[]): AppError {
-  const violations = faults.slice(0, SHOWN_FAULTS).map(({ path, rule, message }) => ({
-    path: `$.payload${path.map(memberPath).join('')}`,
-    column: shown(path[0] ?? ''),
-    rule,
-    message,
-  }));
-  const [first] = violations;
-  const more = faults.length > 1 ? `, and ${faults.length - 1} more` : '';
-  const detail = `Column "${first?.column}" cannot be as the events have it: ${first?.path} ${first?.message}${more}.`;
-  return new AppError(SCHEMA_VIOLATION, detail, { context: { table: tableName, violations } });
+/** Where a request has the field of a fault. */
+export interface FaultPlace {
+  readonly path: string;
+  readonly record?: number;
+  readonly line?: number;
 }
 
-const SHOWN_CHARS = 128;
+const placeOf = ({ path }: GrowthFault): FaultPlace => ({
+  path: `$.payload${path.map(memberPath).join('')}`,
+});
+
+/** Fields that no column can be made of. */
+export class GrowthRefusal extends AppError {
+  constructor(
+    private readonly tableName: string,
+    private readonly faults: readonly GrowthFault[],
+    place: (fault: GrowthFault) => FaultPlace = placeOf,
+  ) {
+    const violations = faults.slice(0, SHOWN_FAULTS).map((fault) => ({
+      ...place(fault),
+      column: shown(fault.path[0] ?? ''),
+      rule: fault.rule,
+      message: fault.message,
+    }));
+    const [first] = violations;
+    const more = faults.length > 1 ? `, and ${faults.length - 1} more` : '';
+    const detail = `Column "${first?.column}" cannot be as the events have it: ${first?.path} ${first?.message}${more}.`;
+    super(SCHEMA_VIOLATION, detail, { context: { table: tableName, violations } });
+  }
+
+  /** The same, with the places of the fields in a request. */
+  placed(place: (path: readonly string[]) => FaultPlace | undefined): GrowthRefusal {
+    return new GrowthRefusal(this.tableName, this.faults, (fault) => place(fault.path) ?? placeOf(fault));
+  }
+}
+
 const shown = (name: string): string => name.slice(0, SHOWN_CHARS).toWellFormed();

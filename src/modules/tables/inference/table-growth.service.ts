@@ -10,7 +10,7 @@ import { TableStore, toTable, type Table, type TableVersion } from '../table.sto
 import { schemaIncompatible, tableNotFound } from '../tables.errors.js';
 import { grownColumns } from './grown-columns.js';
 import { growthFaults, keyGrowthFaults } from './growth-faults.js';
-import { growthRefused } from './growth.errors.js';
+import { GrowthRefusal } from './growth.errors.js';
 import { joinedFields } from './joined-type.js';
 
 /** What a request needs of its table. */
@@ -129,7 +129,7 @@ export function grownVersion(
     ...growthFaults(columns, grown.columns),
     ...keyGrowthFaults(columns, grown.columns, primaryKeyIds),
   ];
-  if (faults.length > 0) throw growthRefused(tableName, faults);
+  if (faults.length > 0) throw new GrowthRefusal(tableName, faults);
   const [first, ...others] = incompatibilities(columns, grown.columns, compatibilityMode);
   if (first !== undefined) {
     const facts = { compatibility_mode: compatibilityMode, schema_version: schemaVersion };
