@@ -32,10 +32,14 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
-/** One api process and one coordinator process, or one process that is both, with the tenant `bench`. */
+/**
+ * One api process and one coordinator process, or one process that is both, with the tenant `bench`. `route` answers
+ * another address for that of the database, then of the S3 server.
+ */
 export async function startStack(
   environment: Record<string, string> = {},
   processes: 'two' | 'one' = 'two',
+  route: (url: string) => Promise<string> = (url) => Promise.resolve(url),
 ): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-bench-'));
   chmodSync(folder, 0o711);
@@ -50,11 +54,11 @@ export async function startStack(
     const s3 = await startS3();
     stops.push(() => s3.stop());
     const base = {
-      TIDEMARK_DATABASE_URL: postgres.url,
+      TIDEMARK_DATABASE_URL: await route(postgres.url),
       TIDEMARK_KEY_PEPPER: 'pepper-of-the-benchmark',
       TIDEMARK_PLATFORM_KEY: PLATFORM_KEY,
       TIDEMARK_S3_BUCKET: 'tidemark-bench',
-      TIDEMARK_S3_ENDPOINT: s3.endpoint,
+      TIDEMARK_S3_ENDPOINT: await route(s3.endpoint),
       TIDEMARK_S3_ACCESS_KEY_ID: s3.accessKeyId,
       TIDEMARK_S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
       TIDEMARK_S3_AUTO_CREATE_BUCKET: 'true',
