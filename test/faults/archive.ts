@@ -4,6 +4,7 @@ import { readHistory, type SeenRow } from './history.js';
 import type { Violation } from './model/violation.js';
 import type { RoundResult } from './round.js';
 import type { Stack } from './stack.js';
+import { withBrief } from './readers.js';
 import { toSeenRow, type Tenant } from './world.js';
 
 const ANSWER_MS = 30_000;
@@ -23,7 +24,7 @@ export class Archive {
       if (entry.e !== 'final') continue;
       const tenant = tenants.find(({ id }) => id === entry.tenant);
       if (tenant === undefined) continue;
-      const { id, key, tables } = tenant;
+      const { id, key, tables } = withBrief(tenant);
       this.kept.push({ tenant: { id, key, tables }, snapshot: entry.snapshot, hash: hashOf(entry.rows) });
     }
   }

@@ -4,9 +4,11 @@ import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/clien
 import type { FileRow, Catalog } from './catalog.js';
 import { keyOf, requestKeyOf } from './events.js';
 import type { RequestEntry } from './history.js';
+import { settleTables } from './changes.js';
 import { call, isOk } from './http.js';
+import { replayAll } from './operator.js';
 import type { Random } from './random.js';
-import { query, type QueryReply } from './readers.js';
+import { query, withBrief, type QueryReply } from './readers.js';
 import { eventually } from './servers.js';
 import type { Stack } from './stack.js';
 import { toSeenRow, type Tenant, type World } from './world.js';
@@ -22,9 +24,11 @@ export async function auditWorld(
   what: { readonly healMs: number; readonly receipts: boolean },
 ): Promise<void> {
   const { healMs } = what;
+  await settleTables(world);
+  await replayAll(world, random);
   for (const tenant of world.tenants) {
     const clock = await untilPublished(world, catalog, tenant, healMs);
-    const answer = await finalRows(world.stack, tenant, clock, healMs);
+    const answer = await finalRows(world.stack, withBrief(tenant), clock, healMs);
     if (answer === undefined) {
       world.record({
         e: 'stuck',
@@ -40,8 +44,9 @@ export async function auditWorld(
       clock,
       rows: answer.rows.map(toSeenRow),
     });
+    const letters = await catalog.deadLetters(tenant.id);
+    world.record({ e: 'dead-letters', tenant: tenant.id, letters });
     if (what.receipts) await auditReceipts(world, tenant, random, healMs);
-    world.record({ e: 'dead-letters', tenant: tenant.id, letters: await catalog.deadLetters(tenant.id) });
     world.record({ e: 'chain', tenant: tenant.id, snapshots: await catalog.chain(tenant.id) });
     await auditFiles(world, tenant, await catalog.files(tenant.id));
   }
@@ -100,10 +105,13 @@ export async function finalRows(
 }
 
 async function auditReceipts(world: World, tenant: Tenant, random: Random, healMs: number): Promise<void> {
-  const sample = random.shuffled(
-    tenant.acknowledged.filter(({ repeats, misfits }) => repeats === undefined && misfits === undefined),
+  const all = [...tenant.acknowledged.values()];
+  const plain = all.filter(
+    ({ repeats, misfits, brief }) => repeats === undefined && misfits === undefined && brief !== true,
   );
-  for (const request of sample.slice(0, RECEIPTS_PER_TENANT)) {
+  // Of the table that comes and goes only a receipt can tell what was discarded.
+  const brief = all.filter((request) => request.brief === true);
+  for (const request of [...random.shuffled(plain).slice(0, RECEIPTS_PER_TENANT), ...brief]) {
     const receipt = await receiptOf(world.stack, tenant, request, healMs);
     if (receipt === undefined)
       world.record({ e: 'stuck', what: `no receipt of request ${request.r} could be had` });

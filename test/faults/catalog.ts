@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import type { SnapshotLine } from './history.js';
+import type { LetterLine, SnapshotLine } from './history.js';
 
 export interface Progress {
   readonly tenant: string;
@@ -61,12 +61,47 @@ export class Catalog {
     }));
   }
 
-  async deadLetters(tenant: string): Promise<[string, number][]> {
-    const rows = await this.query<{ key: Buffer; token: string }>(
-      `SELECT idempotency_key AS key, token FROM dead_letter WHERE tenant_id = $1 ORDER BY token`,
+  async deadLetters(tenant: string): Promise<LetterLine[]> {
+    const rows = await this.query<{
+      id: string;
+      key: Buffer;
+      token: string;
+      state: LetterLine['state'];
+      replayed: string | null;
+    }>(
+      `SELECT dead_letter_id AS id, idempotency_key AS key, token, coalesce(resolution, 'dead') AS state,
+              replayed_token AS replayed
+       FROM dead_letter WHERE tenant_id = $1 ORDER BY token`,
       [tenant],
     );
-    return rows.map(({ key, token }) => [key.toString(), Number(token)]);
+    return rows.map(({ id, key, token, state, replayed }) => ({
+      id: Number(id),
+      key: key.toString(),
+      token: Number(token),
+      state,
+      replayedToken: replayed === null ? null : Number(replayed),
+    }));
+  }
+
+  /** The body of a batch of one of the tables that no snapshot has yet. */
+  async waitingBody(
+    tenants: readonly string[],
+    tables: readonly string[],
+  ): Promise<{ batchId: string; tenant: string; body: Buffer } | undefined> {
+    const [row] = await this.query<{ batchId: string; tenant: string; body: Buffer }>(
+      `SELECT b.batch_id AS "batchId", b.tenant_id AS tenant, y.body
+       FROM tenant_head h JOIN ingest_batch b ON b.tenant_id = h.tenant_id AND b.last_token > h.published_token
+       JOIN table_def d USING (table_id) JOIN ingest_body y ON y.batch_id = b.batch_id AND y.generation = b.body_generation
+       WHERE h.tenant_id = ANY ($1) AND d.table_name = ANY ($2) AND b.first_token > h.published_token
+         AND cardinality(b.skipped_ordinals) < b.last_token - b.first_token + 1
+       ORDER BY b.last_token DESC LIMIT 1`,
+      [tenants, tables],
+    );
+    return row;
+  }
+
+  async replaceBody(batchId: string, body: Buffer): Promise<void> {
+    await this.query(`UPDATE ingest_body SET body = $2 WHERE batch_id = $1`, [batchId, body]);
   }
 
   async files(tenant: string): Promise<FileRow[]> {

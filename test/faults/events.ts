@@ -6,6 +6,7 @@ export const COLUMNS = [
   { name: 'position', type: 'int', nullable: false },
   { name: 'amount', type: 'decimal(12,2)' },
   { name: 'note', type: 'string' },
+  { name: 'size', type: 'int' },
 ] as const;
 
 /** Which event it is: the position-th record of the request that first brought it. */
@@ -21,25 +22,41 @@ const NOTES = ['plain', 'a "quoted" one', 'größer', '漢字', '🌊🌊', 'bac
 export function payloadOf({ tenant, request, position }: EventId, variant = 0): Record<string, unknown> {
   const amount = ((request * 7919 + position * 104729 + variant) % 1_000_000) / 100;
   const note = `${NOTES[(request + position) % NOTES.length] ?? ''} ${request}-${position}`;
-  return { tenant, request, position, amount: amount.toFixed(2), note };
+  return { tenant, request, position, amount: amount.toFixed(2), note, size: position };
 }
 
 export const keyOf = ({ request, position }: EventId): string => `event-${request}-${position}`;
 export const misfitKeyOf = (request: number, n: number): string => `misfit-${request}-${n}`;
 export const requestKeyOf = (request: number): string => `request-${request}`;
 
-/** Of which request a dead letter is, by its key. */
-export function requestOfLetter(key: string): number | undefined {
-  const [, ofRecord, ofRequest] = /^(?:misfit-(\d+)-\d+|request-(\d+)#\d+)$/.exec(key) ?? [];
-  const text = ofRecord ?? ofRequest;
-  return text === undefined ? undefined : Number(text);
+/** A dead letter, by its key: the n-th misfit of its request, or the event at a position. */
+export interface LetterId {
+  readonly request: number;
+  readonly misfit?: number;
+  readonly position?: number;
 }
 
-/** What a query answers for a request of which all of `count` events are there once: see `auditSql`. */
-export function markOf(tenant: string, request: number, count: number): number {
+export function idOfLetter(key: string): LetterId | undefined {
+  const [, kind, request, n] = /^(event|misfit|request)-(\d+)[-#](\d+)$/.exec(key) ?? [];
+  if (kind === undefined) return undefined;
+  return { request: Number(request), [kind === 'misfit' ? 'misfit' : 'position']: Number(n) };
+}
+
+/** More than an int holds. */
+export const OVERSIZE = 3_000_000_000;
+
+/** What a query answers for a request of which the first `count` events are there once: see `auditSql`. */
+export const markOf = (tenant: string, request: number, count: number): number =>
+  markOfPositions(
+    tenant,
+    request,
+    Array.from({ length: count }, (_, position) => position),
+  );
+
+export function markOfPositions(tenant: string, request: number, positions: Iterable<number>): number {
   let high = 0;
   let low = 0;
-  for (let position = 0; position < count; position += 1) {
+  for (const position of positions) {
     const { amount, note } = payloadOf({ tenant, request, position });
     const text = [tenant, request, position, amount, note].join('|');
     const digest = createHash('md5').update(text).digest('hex');

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 
 /** A request as a writer made it up, before its first attempt. */
 export interface RequestEntry {
@@ -14,8 +14,12 @@ export interface RequestEntry {
   readonly repeats?: { readonly r: number; readonly count: number };
   /** Records after its own that do not fit, which are to go to the dead letters. */
   readonly misfits?: number;
+  /** The misfits fit, and are taken as the others, once the column `size` is widened. */
+  readonly oversize?: boolean;
   /** It uses a key of the acknowledged request for other content, and has to be refused as a whole. */
   readonly abuses?: number;
+  /** To the table that comes and goes: its events may be discarded. */
+  readonly brief?: boolean;
 }
 
 /** Seen by a query: table, request, events, positions, mark, lowest and highest token. */
@@ -59,6 +63,8 @@ export type Entry =
       readonly tenant: string;
       readonly token?: number;
       readonly snapshot?: number;
+      /** With the table that comes and goes. */
+      readonly brief?: boolean;
     }
   | {
       readonly e: 'rows';
@@ -86,12 +92,27 @@ export type Entry =
       readonly clock: number;
       readonly rows: readonly SeenRow[];
     }
-  /** All dead letters of the tenant: idempotency key and token. */
+  /** All dead letters of the tenant in the end. */
+  | { readonly e: 'dead-letters'; readonly tenant: string; readonly letters: readonly LetterLine[] }
+  /** The nemesis damages an event that waits for its commit: by its key. The coordinator may have read it before. */
+  | { readonly e: 'spoiled'; readonly tenant: string; readonly key: string }
+  /** An operator's call on dead letters is sent. */
   | {
-      readonly e: 'dead-letters';
+      readonly e: 'resolve';
       readonly tenant: string;
-      readonly letters: readonly (readonly [string, number])[];
+      readonly action: 'replay' | 'discard';
+      readonly ids: readonly number[];
     }
+  /** Its answer, one line for each id. `token`: under which the event was replayed. */
+  | {
+      readonly e: 'resolved';
+      readonly tenant: string;
+      readonly id: number;
+      readonly state: string;
+      readonly token?: number;
+    }
+  /** A table was changed, dropped or brought back. */
+  | { readonly e: 'change'; readonly tenant: string; readonly what: string }
   | { readonly e: 'chain'; readonly tenant: string; readonly snapshots: readonly SnapshotLine[] }
   | {
       readonly e: 'file';
@@ -106,6 +127,14 @@ export type Entry =
   /** What must happen did not, within its time. */
   | { readonly e: 'stuck'; readonly what: string };
 
+export interface LetterLine {
+  readonly id: number;
+  readonly key: string;
+  readonly token: number;
+  readonly state: 'dead' | 'replayed' | 'discarded';
+  readonly replayedToken: number | null;
+}
+
 export interface SnapshotLine {
   readonly id: number;
   readonly parent: number | null;
@@ -119,7 +148,10 @@ export interface SnapshotLine {
   readonly isHead: boolean;
 }
 
-/** Appends to a file, so that a million events do not live in memory. */
+/** Microseconds of a clock that all processes of the machine share. */
+const now = (): number => Number(process.hrtime.bigint() / 1000n);
+
+/** Appends to a file, so that a million events do not live in memory. Each process has its own. */
 export class History {
   readonly path: string;
   private readonly file: number;
@@ -130,7 +162,7 @@ export class History {
   }
 
   add(entry: Entry): void {
-    writeSync(this.file, `${JSON.stringify(entry)}\n`);
+    writeSync(this.file, `${JSON.stringify({ at: now(), ...entry })}\n`);
   }
 
   close(): void {
@@ -142,4 +174,16 @@ export function* readHistory(path: string): Generator<Entry> {
   for (const line of readFileSync(path, 'utf8').split('\n')) {
     if (line !== '') yield JSON.parse(line) as Entry;
   }
+}
+
+/** Writes the lines of several histories into one, in the order of time. */
+export function mergeHistories(parts: readonly string[], path: string): void {
+  const lines = parts.flatMap((part) =>
+    readFileSync(part, 'utf8')
+      .split('\n')
+      .filter((line) => line !== ''),
+  );
+  const timeOf = (line: string): number => Number(/^\{"at":(\d+)/.exec(line)?.[1]);
+  const timed = lines.map((line) => ({ line, at: timeOf(line) })).sort((a, b) => a.at - b.at);
+  writeFileSync(path, timed.map(({ line }) => `${line}\n`).join(''));
 }

@@ -1,4 +1,10 @@
-import type { ServiceProcess } from './service-process.js';
+import type { Pool } from 'undici';
+
+/** Where an api answers. */
+export interface Api {
+  readonly name: string;
+  readonly http: Pool;
+}
 
 export interface Reply<T = Record<string, unknown>> {
   readonly status: number;
@@ -9,8 +15,8 @@ const ANSWER_MS = 15_000;
 
 /** One call. Rejects where there is no answer, or one that is cut short. */
 export async function call<T = Record<string, unknown>>(
-  service: ServiceProcess,
-  method: 'GET' | 'POST',
+  service: Api,
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
   path: string,
   key: string,
   json?: unknown,
@@ -30,7 +36,8 @@ export async function call<T = Record<string, unknown>>(
     bodyTimeout: answerMs,
     signal: AbortSignal.timeout(answerMs * 2),
   });
-  return { status: statusCode, body: JSON.parse(await body.text()) as T };
+  const text = await body.text();
+  return { status: statusCode, body: (text === '' ? {} : JSON.parse(text)) as T };
 }
 
 export const isOk = ({ status }: Reply<unknown>): boolean => status >= 200 && status < 300;

@@ -2,6 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from './catalog.js';
 import type { Step, StepKind } from './plan.js';
 import type { ServiceProcess } from './service-process.js';
+import type { Random } from './random.js';
+import { eventually } from './servers.js';
+import { spoilEvents } from './spoil.js';
 import { LEASE_MS, type Stack } from './stack.js';
 import type { World } from './world.js';
 
@@ -11,6 +14,8 @@ const TRAP_MS = 4_000;
 interface Scene {
   readonly stack: Stack;
   readonly catalog: Catalog;
+  readonly world: World;
+  readonly random: Random;
   readonly service: ServiceProcess;
   readonly step: Step;
   /** Kills by the harness are told by the end of the process. `what` where it is not the step itself. */
@@ -59,17 +64,27 @@ const DEEDS: Record<StepKind, Deed> = {
     const swept = await catalog.sweepPendingFiles();
     record(swept > 0 ? undefined : 'no pending row to sweep');
   },
+  'spoil-events': async ({ world, catalog, random, record }) => {
+    const spoiled = await eventually(TRAP_MS, () => spoilEvents(world, catalog, random));
+    record(spoiled ? undefined : 'no event to spoil');
+  },
 };
 
 /** Does one step after the other until the world stops. */
-export async function runNemesis(world: World, catalog: Catalog, steps: readonly Step[]): Promise<void> {
+export async function runNemesis(
+  world: World,
+  catalog: Catalog,
+  steps: readonly Step[],
+  random: Random,
+): Promise<void> {
   for (const step of steps) {
     await delay(step.pauseMs);
     if (world.stopping) return;
     const { stack } = world;
     const record = (what: string = step.kind): void =>
       world.record({ e: 'fault', what, on: step.on, kill: false });
-    await DEEDS[step.kind]({ stack, catalog, service: stack.named(step.on), step, record });
+    const service = stack.named(step.on);
+    await DEEDS[step.kind]({ stack, catalog, world, random, service, step, record });
   }
 }
 

@@ -29,6 +29,7 @@ export const STEP_KINDS = [
   'postgres-immediate',
   'postgres-kill',
   'sweep-pending-rows',
+  'spoil-events',
 ] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
@@ -44,6 +45,8 @@ export interface RoundPlan {
   /** False where keys may be forgotten by the time that receipts are asked for. */
   readonly receipts?: boolean;
   readonly writers: readonly WriterPlan[];
+  /** A table that comes and goes, schema changes, and an operator who tries dead letters again. */
+  readonly changes?: boolean;
   readonly readers: readonly ReaderPlan[];
   /** Failpoints of the next lives of each service. */
   readonly lives: Readonly<Record<string, readonly string[]>>;
@@ -59,14 +62,16 @@ export const WRITER: WriterPlan = {
   perRequestKeys: 0.5,
   waits: 0.25,
   resends: 0.12,
+  echoes: 0.06,
   twins: 0.08,
   overlaps: 0.08,
-  misfits: 0.06,
+  misfits: 0.08,
+  brief: 0.08,
   abuses: 0.03,
   abandons: 0.2,
   pauseMs: [20, 250],
 };
-export const READER: ReaderPlan = { withToken: 0.5, onSnapshot: 0.25, pauseMs: [100, 600] };
+export const READER: ReaderPlan = { withToken: 0.5, onSnapshot: 0.25, withBrief: 0.2, pauseMs: [100, 600] };
 
 /** Points at which a process kills itself, and how many passes it lets go by. */
 const COORDINATOR_KILLS = [
@@ -178,6 +183,7 @@ export class Planner {
       seconds,
       healSeconds: 60,
       writers: Array.from({ length: 6 }, () => WRITER),
+      changes: true,
       readers: Array.from({ length: 3 }, () => READER),
       lives,
       steps,

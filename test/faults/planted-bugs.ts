@@ -204,6 +204,19 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'replay-not-marked',
+    doc: 'A replay does not mark the dead letter: whoever replays it again brings the event a second time.',
+    scenario: 'dead letters are replayed',
+    shows: ['lost', 'duplicated', 'content'],
+    edits: [
+      {
+        file: 'src/modules/bus/dead-letter.store.js',
+        anchor: '            await setReplayed(tx, replayed);',
+        text: '            await Promise.resolve();',
+      },
+    ],
+  },
+  {
     name: 'infrastructure-taken-for-poison',
     doc: 'An upload that fails is blamed on the events: they go to the dead letters, and the watermark passes.',
     scenario: 'the object store goes away',

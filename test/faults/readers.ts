@@ -9,6 +9,8 @@ export interface ReaderPlan {
   /** Shares of reads with a token, and of those on a snapshot that was answered before. */
   readonly withToken: number;
   readonly onSnapshot: number;
+  /** Reads that want the table that comes and goes too, where there is one. */
+  readonly withBrief: number;
   readonly pauseMs: readonly [number, number];
 }
 
@@ -26,7 +28,8 @@ export interface QueryReply {
 export async function runReader(world: World, plan: ReaderPlan, random: Random): Promise<void> {
   while (!world.stopping) {
     const tenant = random.pick(world.tenants);
-    await read(world, tenant, selectorOf(tenant, plan, random), world.anApi(random));
+    const brief = tenant.brief !== undefined && random.chance(plan.withBrief);
+    await read(world, tenant, selectorOf(tenant, plan, random), brief, world.anApi(random));
     await delay(random.between(...plan.pauseMs));
   }
 }
@@ -42,11 +45,17 @@ function selectorOf(tenant: Tenant, plan: ReaderPlan, random: Random): Selector 
   return {};
 }
 
-async function read(world: World, tenant: Tenant, selector: Selector, api: ServiceProcess): Promise<void> {
+async function read(
+  world: World,
+  tenant: Tenant,
+  selector: Selector,
+  brief: boolean,
+  api: ServiceProcess,
+): Promise<void> {
   const q = ++world.counters.reads;
-  world.record({ e: 'read', q, tenant: tenant.id, ...selector });
+  world.record({ e: 'read', q, tenant: tenant.id, ...selector, ...(brief && { brief }) });
   try {
-    const reply = await query(api, tenant, selector);
+    const reply = await query(api, brief ? withBrief(tenant) : tenant, selector);
     if (!isOk(reply)) {
       world.record({ e: 'no-rows', q, status: reply.status, code: String(reply.body.error_code) });
       return;
@@ -63,6 +72,12 @@ async function read(world: World, tenant: Tenant, selector: Selector, api: Servi
     });
   }
 }
+
+/** With all its tables. */
+export const withBrief = <T extends Pick<Tenant, 'tables' | 'brief'>>(tenant: T): T => ({
+  ...tenant,
+  tables: tenant.brief === undefined ? tenant.tables : [...tenant.tables, tenant.brief],
+});
 
 /** All events of all tables, told by request. */
 export function query(

@@ -1,16 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { auditWorld } from './audit.js';
 import { Catalog } from './catalog.js';
-import { History, readHistory, type Entry } from './history.js';
+import { runChanges } from './changes.js';
+import { History, mergeHistories, readHistory, type Entry } from './history.js';
 import { check, type Verdict } from './model/checker.js';
 import { runNemesis } from './nemesis.js';
+import { runOperator } from './operator.js';
 import type { RoundPlan } from './plan.js';
 import { Random } from './random.js';
 import { runReader } from './readers.js';
 import type { ServiceEnd } from './service-process.js';
 import type { Stack } from './stack.js';
 import { World, type Counters, type Tenant } from './world.js';
-import { runWriter } from './writers.js';
+import { WriterFleet } from './writer-fleet.js';
 
 export interface RoundResult {
   readonly name: string;
@@ -36,43 +38,52 @@ export async function runRound(
   counters: Counters,
   options: RoundOptions = {},
 ): Promise<RoundResult> {
-  const history = new History(stack.historyFile(plan.name));
+  const historyFile = stack.historyFile(plan.name);
+  const history = new History(`${historyFile}.main`);
   const catalog = new Catalog(stack.databaseUrl);
   const random = new Random(plan.seed);
   stack.ends.listen = (end) => history.add(faultOf(end));
   let begun: World | undefined;
+  let writers: WriterFleet | undefined;
   try {
-    const names = { round: plan.name, tenants: plan.tenants, tables: plan.tables };
+    const brief = plan.changes === true;
+    const names = { round: plan.name, tenants: plan.tenants, tables: plan.tables, brief };
     const world = await World.create(stack, names, counters, history);
     begun = world;
     await arm(stack, plan);
     const ended = new AbortController();
+    writers = WriterFleet.start(world, historyFile, plan.writers, random.fork());
     const clients = [
-      ...plan.writers.map((writer) => runWriter(world, writer, random.fork())),
+      writers.ended,
       ...plan.readers.map((reader) => runReader(world, reader, random.fork())),
+      ...(plan.changes === true ? [runChanges(world, random.fork()), runOperator(world, random.fork())] : []),
     ];
     const sampling = sample(world, catalog, ended.signal);
     // It is waited for at the end.
     sampling.catch(() => undefined);
     const beside = options.beside?.(world, catalog);
-    const nemesis = runNemesis(world, catalog, plan.steps);
+    const nemesis = runNemesis(world, catalog, plan.steps, random.fork());
     // A client or a deed that fails is a fault of the harness: it ends the round.
     const failed = Promise.all([...clients, nemesis, beside]).then(() => undefined);
     await Promise.race([failed, faultsOver(world, catalog, plan, options)]);
     world.stopping = true;
+    writers.stop();
     await nemesis;
     await beside;
     await stack.heal();
     world.giveUpAt = performance.now() + plan.healSeconds * 1000;
+    writers.healed(plan.healSeconds * 1000);
     await Promise.all(clients);
     const healMs = plan.healSeconds * 1000;
     await auditWorld(world, catalog, random, { healMs, receipts: plan.receipts !== false });
     ended.abort();
     await sampling;
-    const verdict = check(readHistory(history.path));
-    return { name: plan.name, verdict, tenants: world.tenants, historyFile: history.path };
+    mergeHistories([history.path, ...writers.histories], historyFile);
+    const verdict = check(readHistory(historyFile));
+    return { name: plan.name, verdict, tenants: world.tenants, historyFile };
   } finally {
     if (begun !== undefined) begun.stopping = true;
+    writers?.kill();
     stack.ends.listen = () => undefined;
     history.close();
     await catalog.close();

@@ -21,9 +21,11 @@ const QUIET: WriterPlan = {
   ...WRITER,
   sizes: [[1, 1, 40]],
   resends: 0,
+  echoes: 0,
   twins: 0,
   overlaps: 0,
   misfits: 0,
+  brief: 0,
   abuses: 0,
   abandons: 0,
   pauseMs: [5, 60],
@@ -148,6 +150,10 @@ export const SCENARIOS = {
   'old and new keys together': {
     services: ONE_COORDINATOR,
     plan: { ...base, seconds: 8, writers: writers(3, { overlaps: 0.5, perRequestKeys: 0 }) },
+  },
+  'dead letters are replayed': {
+    services: ONE_COORDINATOR,
+    plan: { ...base, seconds: 15, changes: true, writers: writers(3, { misfits: 0.5 }) },
   },
   'the object store goes away': {
     services: ONE_COORDINATOR,

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { startMinio, type StartedS3Server } from '../support/minio.mjs';
@@ -44,13 +44,25 @@ export async function createDatabase(server: string, name: string): Promise<stri
   return url.href;
 }
 
+/** Where no system gives out ports by itself: what listens on port 0 later, a proxy say, cannot be given the same. */
+const PORTS = { from: 20_000, to: 29_999 };
+const given = new Set<number>();
+
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from + 1));
+    if (given.has(port)) continue;
+    const server = createServer();
+    const bound = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!bound) continue;
+    server.close();
+    await once(server, 'close');
+    given.add(port);
+    return port;
+  }
 }
 
 /** Until `condition` holds, or `withinMs` are over: answers which. An error of it counts as "not yet". */

@@ -10,7 +10,7 @@ import { eventually } from './servers.js';
 const RESTART_MS = 100;
 /** After an exit of its own, as where it found no database: what a supervisor would wait. */
 const RETRY_MS = 500;
-const READY_MS = 60_000;
+const READY_MS = 120_000;
 const STOP_MS = 30_000;
 const LOOK_AT_STATE_MS = 250;
 

@@ -12,8 +12,10 @@ export interface Tenant {
   readonly id: string;
   readonly key: string;
   readonly tables: readonly string[];
-  /** Acknowledged requests, for those who repeat or misuse them. */
-  readonly acknowledged: RequestEntry[];
+  /** The table that comes and goes; undefined where the plan has none. */
+  readonly brief: string | undefined;
+  /** Requests that were acknowledged. */
+  readonly acknowledged: Map<number, RequestEntry>;
   /** The highest token that a writer was answered. */
   token: number;
   /** Snapshots that a reader was answered. */
@@ -50,7 +52,12 @@ export class World {
   /** Makes new tenants with their tables, through whatever faults there are. */
   static async create(
     stack: Stack,
-    names: { readonly round: string; readonly tenants: number; readonly tables: number },
+    names: {
+      readonly round: string;
+      readonly tenants: number;
+      readonly tables: number;
+      readonly brief?: boolean;
+    },
     counters: Counters,
     history: History,
   ): Promise<World> {
@@ -58,13 +65,24 @@ export class World {
     for (let t = 0; t < names.tenants; t += 1) {
       const tables = Array.from({ length: names.tables }, (_, n) => `t${n}`);
       const id = `${names.round}-${String.fromCharCode(97 + t)}`;
-      tenants.push({ ...(await createTenant(stack, id, tables)), acknowledged: [], token: 0, snapshots: [] });
+      const brief = names.brief === true ? 'brief' : undefined;
+      const key = await createTenant(stack, id, brief === undefined ? tables : [...tables, brief]);
+      tenants.push({ id, key, tables, brief, acknowledged: new Map(), token: 0, snapshots: [] });
     }
     return new World(stack, tenants, counters, history);
   }
 
   record(entry: Entry): void {
     this.history.add(entry);
+  }
+
+  /** A writer was answered. */
+  acknowledged(request: RequestEntry, token: number): void {
+    const tenant = this.tenants.find(({ id }) => id === request.tenant);
+    if (tenant === undefined) return;
+    tenant.token = Math.max(tenant.token, token);
+    if (!tenant.acknowledged.has(request.r)) this.acknowledgedEvents += request.count;
+    tenant.acknowledged.set(request.r, request);
   }
 
   anApi(random: Random): ServiceProcess {
@@ -83,11 +101,8 @@ export const toSeenRow = (row: readonly unknown[]): SeenRow => [
   Number(row[6]),
 ];
 
-async function createTenant(
-  stack: Stack,
-  id: string,
-  tables: readonly string[],
-): Promise<{ id: string; key: string; tables: readonly string[] }> {
+/** Answers a key with all roles. */
+async function createTenant(stack: Stack, id: string, tables: readonly string[]): Promise<string> {
   await insist(stack, `tenant ${id}`, '/v1/tenants', PLATFORM_KEY, { tenant_id: id });
   const roles = ['ingest_writer', 'query_reader', 'table_admin', 'ops_admin'];
   const body = await insist(stack, `a key of ${id}`, `/v1/tenants/${id}/keys`, PLATFORM_KEY, {
@@ -101,7 +116,7 @@ async function createTenant(
       schema: { columns: COLUMNS },
     });
   }
-  return { id, key, tables };
+  return key;
 }
 
 /** Until it is made; where an earlier attempt made it, whose answer was lost, that counts. */

@@ -1,10 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { keyOf, misfitKeyOf, payloadOf, requestKeyOf } from './events.js';
-import type { RequestEntry } from './history.js';
-import { call, isOk, isPassing } from './http.js';
+import { keyOf, misfitKeyOf, OVERSIZE, payloadOf, requestKeyOf } from './events.js';
+import type { Entry, RequestEntry } from './history.js';
+import { call, isOk, isPassing, type Api } from './http.js';
 import type { Random } from './random.js';
-import type { ServiceProcess } from './service-process.js';
-import type { Tenant, World } from './world.js';
 
 /** What a writer sends, as shares of its requests; sizes as [share, least, most]. */
 export interface WriterPlan {
@@ -13,12 +11,16 @@ export interface WriterPlan {
   readonly waits: number;
   /** The same request again after its answer. */
   readonly resends: number;
+  /** A request that another process had acknowledged, as it was. */
+  readonly echoes: number;
   /** The same request to two processes at once. */
   readonly twins: number;
   /** New records together with acknowledged ones. */
   readonly overlaps: number;
   /** With records that do not fit, for the dead letters. */
   readonly misfits: number;
+  /** To the table that comes and goes, where there is one. */
+  readonly brief: number;
   /** A key that was used for other content. */
   readonly abuses: number;
   /** After a lost answer: goes on to the next, and never knows. */
@@ -31,6 +33,33 @@ const RETRY_MS = [50, 400] as const;
 const WAIT_MS = 8_000;
 const RECENT = 40;
 
+/** A tenant as writers know it. */
+export interface TargetTenant {
+  readonly id: string;
+  readonly key: string;
+  readonly tables: readonly string[];
+  readonly brief: string | undefined;
+  /** Requests that were acknowledged, to whichever process. */
+  readonly acknowledged: RequestEntry[];
+  /** Those of other processes. */
+  readonly others: RequestEntry[];
+}
+
+/** What the writers of a process share. */
+export interface WriterScene {
+  readonly tenants: readonly TargetTenant[];
+  readonly apis: readonly Api[];
+  /** Set when the faults are over: writers finish what they have begun. */
+  readonly stopping: boolean;
+  /** What is not answered by then never will be (performance.now). */
+  readonly giveUpAt: number;
+  /** The numbers that were given last. */
+  requests: number;
+  attempts: number;
+  record(entry: Entry): void;
+  acknowledged(request: RequestEntry, token: number): void;
+}
+
 interface IngestReply {
   readonly accepted_count: number;
   readonly duplicate_count: number;
@@ -41,18 +70,28 @@ interface IngestReply {
 }
 
 /** A client that writes one request after the other until the world stops, and retries until it has an answer. */
-export async function runWriter(world: World, plan: WriterPlan, random: Random): Promise<void> {
-  while (!world.stopping) {
-    const tenant = random.pick(world.tenants);
-    const request = makeRequest(world, tenant, plan, random);
-    world.record(request);
-    await deliver(world, tenant, request, plan, random);
+export async function runWriter(scene: WriterScene, plan: WriterPlan, random: Random): Promise<void> {
+  while (!scene.stopping) {
+    const tenant = random.pick(scene.tenants);
+    const others = tenant.others.slice(-RECENT);
+    if (others.length > 0 && random.chance(plan.echoes)) {
+      await deliver(scene, tenant, random.pick(others), plan, random);
+    } else {
+      const request = makeRequest(scene, tenant, plan, random);
+      scene.record(request);
+      await deliver(scene, tenant, request, plan, random);
+    }
     await delay(random.between(...plan.pauseMs));
   }
 }
 
-function makeRequest(world: World, tenant: Tenant, plan: WriterPlan, random: Random): RequestEntry {
-  const r = ++world.counters.requests;
+function makeRequest(
+  scene: WriterScene,
+  tenant: TargetTenant,
+  plan: WriterPlan,
+  random: Random,
+): RequestEntry {
+  const r = ++scene.requests;
   const table = random.pick(tenant.tables);
   const base = {
     e: 'request',
@@ -63,7 +102,10 @@ function makeRequest(world: World, tenant: Tenant, plan: WriterPlan, random: Ran
     keys: random.chance(plan.perRequestKeys) ? 'request' : 'record',
     wait: random.chance(plan.waits),
   } as const;
-  if (random.chance(plan.misfits)) return { ...base, misfits: random.between(1, 5) };
+  if (tenant.brief !== undefined && random.chance(plan.brief))
+    return { ...base, table: tenant.brief, brief: true };
+  if (random.chance(plan.misfits))
+    return { ...base, misfits: random.between(1, 5), oversize: random.chance(0.7) };
   const earlier = tenant.acknowledged.slice(-RECENT).filter((known) => known.table === table);
   if (earlier.length === 0) return base;
   if (random.chance(plan.overlaps)) {
@@ -90,25 +132,25 @@ function sizeOf(plan: WriterPlan, random: Random): number {
 }
 
 async function deliver(
-  world: World,
-  tenant: Tenant,
+  scene: WriterScene,
+  tenant: TargetTenant,
   request: RequestEntry,
   plan: WriterPlan,
   random: Random,
 ): Promise<void> {
-  const apis = random.shuffled(world.stack.withRole('api'));
+  const apis = random.shuffled(scene.apis);
   const giveUp = random.chance(plan.abandons);
   const resend = random.chance(plan.resends);
   const sending = apis.slice(0, random.chance(plan.twins) ? 2 : 1);
-  const outcomes = await Promise.all(sending.map((api) => attempt(world, tenant, request, api)));
+  const outcomes = await Promise.all(sending.map((api) => attempt(scene, tenant, request, api)));
   let settled = outcomes.some((outcome) => outcome !== 'lost');
   for (let turn = 1; !settled; turn += 1) {
     if (giveUp) {
-      world.record({ e: 'abandoned', r: request.r });
+      scene.record({ e: 'abandoned', r: request.r });
       return;
     }
-    if (performance.now() > world.giveUpAt) {
-      world.record({
+    if (performance.now() > scene.giveUpAt) {
+      scene.record({
         e: 'stuck',
         what: `request ${request.r} of ${tenant.id} got no answer after everything had healed`,
       });
@@ -117,21 +159,21 @@ async function deliver(
     await delay(random.between(...RETRY_MS));
     const api = apis[turn % apis.length];
     if (api === undefined) return;
-    settled = (await attempt(world, tenant, request, api)) !== 'lost';
+    settled = (await attempt(scene, tenant, request, api)) !== 'lost';
   }
   const last = apis.at(-1);
-  if (resend && last !== undefined) await attempt(world, tenant, request, last);
+  if (resend && last !== undefined) await attempt(scene, tenant, request, last);
 }
 
 async function attempt(
-  world: World,
-  tenant: Tenant,
+  scene: WriterScene,
+  tenant: TargetTenant,
   request: RequestEntry,
-  api: ServiceProcess,
+  api: Api,
 ): Promise<'answered' | 'refused' | 'lost'> {
   const { r } = request;
-  const a = ++world.counters.attempts;
-  world.record({ e: 'attempt', a, r, api: api.name });
+  const a = ++scene.attempts;
+  scene.record({ e: 'attempt', a, r, api: api.name });
   try {
     const reply = await call<IngestReply>(
       api,
@@ -142,25 +184,31 @@ async function attempt(
       request.keys === 'request' ? { 'idempotency-key': requestKeyOf(request.abuses ?? r) } : {},
     );
     if (isOk(reply)) {
-      answered(world, tenant, request, a, reply.body);
+      answered(scene, tenant, request, a, reply.body);
       return 'answered';
     }
     const code = String(reply.body.error_code);
     if (isPassing(reply)) {
-      world.record({ e: 'lost', a, r, why: `${reply.status} ${code}` });
+      scene.record({ e: 'lost', a, r, why: `${reply.status} ${code}` });
       return 'lost';
     }
-    world.record({ e: 'refused', a, r, status: reply.status, code });
+    scene.record({ e: 'refused', a, r, status: reply.status, code });
     return 'refused';
   } catch (error) {
-    world.record({ e: 'lost', a, r, why: (error as Error & { code?: string }).code ?? String(error) });
+    scene.record({ e: 'lost', a, r, why: (error as Error & { code?: string }).code ?? String(error) });
     return 'lost';
   }
 }
 
-function answered(world: World, tenant: Tenant, request: RequestEntry, a: number, body: IngestReply): void {
+function answered(
+  scene: WriterScene,
+  tenant: TargetTenant,
+  request: RequestEntry,
+  a: number,
+  body: IngestReply,
+): void {
   const { max_visibility_token: token, visible_snapshot_id: snapshot } = body;
-  world.record({
+  scene.record({
     e: 'answer',
     a,
     r: request.r,
@@ -170,14 +218,13 @@ function answered(world: World, tenant: Tenant, request: RequestEntry, a: number
     token,
     ...(snapshot !== undefined && { snapshot }),
   });
-  tenant.token = Math.max(tenant.token, token);
-  if (tenant.acknowledged.at(-1) === request || request.abuses !== undefined) return;
-  tenant.acknowledged.push(request);
-  world.acknowledgedEvents += request.count;
+  if (request.abuses !== undefined) return;
+  if (!tenant.acknowledged.includes(request) && request.brief !== true) tenant.acknowledged.push(request);
+  scene.acknowledged(request, token);
 }
 
 function bodyOf(request: RequestEntry): unknown {
-  const { r, tenant, count, keys, wait, repeats, misfits = 0, abuses } = request;
+  const { r, tenant, count, keys, wait, repeats, misfits = 0, oversize, abuses } = request;
   const repeated = Array.from({ length: repeats?.count ?? 0 }, (_, position) => {
     const event = { tenant, request: repeats?.r ?? 0, position };
     return { idempotency_key: keyOf(event), payload: payloadOf(event) };
@@ -193,7 +240,10 @@ function bodyOf(request: RequestEntry): unknown {
   });
   const misfit = Array.from({ length: misfits }, (_, n) => ({
     ...(keys === 'record' && { idempotency_key: misfitKeyOf(r, n) }),
-    payload: { ...payloadOf({ tenant, request: r, position: count + n }), position: 'no number' },
+    payload: {
+      ...payloadOf({ tenant, request: r, position: count + n }),
+      ...(oversize === true ? { size: OVERSIZE } : { position: 'no number' }),
+    },
   }));
   return {
     records: [...repeated, ...own, ...misfit],

@@ -1,4 +1,5 @@
 import type { SeenRow } from '../history.js';
+import { expectedRow } from './fates.js';
 import { rowsByRequest, type ReadModel, type TenantModel } from './tenant-model.js';
 import type { Violations } from './violation.js';
 
@@ -7,14 +8,15 @@ import type { Violations } from './violation.js';
  * whenever. It answers the same each time.
  */
 export function checkReads(model: TenantModel, violations: Violations): void {
-  const first = new Map<number, string>();
+  const first = new Map<string, string>();
   for (const read of model.reads) {
     const { rows } = read;
     if (rows === undefined) continue;
     checkBounds(read, rows.watermark, model, violations);
     const text = textOf(rows.watermark, rows.rows);
-    const known = first.get(rows.snapshot);
-    if (known === undefined) first.set(rows.snapshot, text);
+    const asked = `${rows.snapshot} ${read.read.brief === true}`;
+    const known = first.get(asked);
+    if (known === undefined) first.set(asked, text);
     else if (known !== text)
       violations.add(
         'changed',
@@ -63,6 +65,8 @@ function compare(
   const seen = rowsByRequest(rows);
   for (const final of model.final?.rows ?? []) {
     const [table, r, , , , low, high] = final;
+    if (model.isSpecial(r) || (model.requests.get(r)?.request.brief === true && read.brief !== true))
+      continue;
     const own = seen.get(r)?.find((row) => row[0] === table);
     if (high <= watermark) {
       if (own === undefined)
@@ -78,6 +82,17 @@ function compare(
     } else if (!isCut(own, final, watermark)) {
       violations.add('torn', `${name} has ${String(own)} of request ${r}, in the end it is ${String(final)}`);
     }
+  }
+  for (const [r, fates] of model.fates) {
+    const request = model.requests.get(r)?.request;
+    if (request === undefined || !model.isSpecial(r)) continue;
+    const expected = expectedRow(request, fates, watermark);
+    const own = seen.get(r)?.[0];
+    if (String(own) !== String(expected))
+      violations.add(
+        own === undefined ? 'stale' : 'torn',
+        `${name} has ${String(own)} of request ${r}; by its dead letters it should have ${String(expected)}`,
+      );
   }
   const ends = model.finalRows();
   for (const r of seen.keys()) {

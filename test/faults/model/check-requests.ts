@@ -1,5 +1,6 @@
 import { markOf } from '../events.js';
 import type { SeenRow } from '../history.js';
+import { checkLetters, checkResolutions } from './check-letters.js';
 import type { RequestModel, TenantModel } from './tenant-model.js';
 import type { Violations } from './violation.js';
 
@@ -8,12 +9,14 @@ export function checkRequests(model: TenantModel, violations: Violations): void 
   const rows = model.finalRows();
   for (const request of model.requests.values()) {
     const own = rows.get(request.request.r) ?? [];
-    checkRows(request, own, violations);
+    const special = model.isSpecial(request.request.r);
+    if (!special) checkRows(request, own, model, violations);
     checkAnswers(request, own[0], model, violations);
-    checkReceipts(request, own[0], violations);
-    checkDeadLetters(request, own[0], model.deadLetters.get(request.request.r) ?? [], violations);
+    if (!special) checkReceipts(request, own[0], violations);
+    checkLetters(request, own[0], model, violations);
   }
-  for (const r of model.deadLetters.keys()) {
+  checkResolutions(model, violations);
+  for (const r of model.fates.keys()) {
     if (!model.requests.has(r))
       violations.add('content', `${model.tenant} has dead letters of request ${r}, which is not its own`);
   }
@@ -30,13 +33,19 @@ export function checkRequests(model: TenantModel, violations: Violations): void 
 const nameOf = ({ request }: RequestModel): string =>
   `request ${request.r} (${request.tenant}.${request.table})`;
 
-function checkRows(model: RequestModel, rows: readonly SeenRow[], violations: Violations): void {
-  const { count, table, tenant, r, abuses } = model.request;
+function checkRows(
+  model: RequestModel,
+  rows: readonly SeenRow[],
+  tenantModel: TenantModel,
+  violations: Violations,
+): void {
+  const { table, tenant, r, abuses, brief } = model.request;
+  const count = tenantModel.taken(model.request);
   const name = nameOf(model);
   const acknowledged = model.answers.length > 0;
   const [row] = rows;
   if (row === undefined) {
-    if (acknowledged && count > 0 && abuses === undefined)
+    if (acknowledged && count > 0 && abuses === undefined && !wasDiscarded(model))
       violations.add(
         'lost',
         `${name} was acknowledged with token ${model.answers[0]?.token} and none of its ${count} events is there`,
@@ -55,14 +64,29 @@ function checkRows(model: RequestModel, rows: readonly SeenRow[], violations: Vi
     return;
   }
   const [, , events, positions, mark] = row;
+  // A split may lie inside a request, and the drop of its table between the parts.
+  if (brief === true && positions < count && wasDiscarded(model)) {
+    violations.expect(
+      events === positions && mark === markOf(tenant, r, positions),
+      'torn',
+      () => `${name} has ${events} events, and not the first of it`,
+    );
+    return;
+  }
   if (positions < count) {
     const text = `${positions} of ${count} events of ${name} are there`;
     violations.add(acknowledged ? 'lost' : 'torn', text);
   }
+  if (positions > count)
+    violations.add('content', `${name} has ${positions} events, of which it had sent ${count} to be written`);
   if (events > positions) violations.add('duplicated', `${name} has ${events} rows for ${positions} events`);
   if (events === count && positions === count && mark !== markOf(tenant, r, count))
     violations.add('content', `the events of ${name} have another content than was sent`);
 }
+
+/** Its table was dropped before it was published, and its receipt says so. */
+const wasDiscarded = ({ request, receipts }: RequestModel): boolean =>
+  request.brief === true && receipts.some(({ state }) => state.includes('discarded'));
 
 function checkAnswers(
   model: RequestModel,
@@ -81,15 +105,30 @@ function checkAnswers(
     );
     return;
   }
-  if (refusal !== undefined)
+  const wasAway = request.brief === true && refusal?.code === 'TABLE_NOT_FOUND';
+  if (refusal !== undefined && !wasAway)
     violations.add('refused', `${name} was refused with ${refusal.status} ${refusal.code}`);
   const misfits = request.misfits ?? 0;
   const whole = count + (repeats?.count ?? 0) + misfits;
   const original = repeats === undefined ? undefined : tenant.requests.get(repeats.r)?.answers[0]?.token;
+  const replayed = new Set([
+    ...(tenant.fates.get(request.r)?.replayed ?? []),
+    ...(repeats === undefined ? [] : (tenant.fates.get(repeats.r)?.replayed ?? [])),
+  ]);
+  const special = tenant.isSpecial(request.r);
+  const last = special
+    ? (tenant.fates.get(request.r)?.first ?? 0) + count + misfits - 1
+    : row === undefined
+      ? undefined
+      : row[6] + count + misfits - tenant.taken(request);
   let asNew = 0;
   for (const answer of answers) {
     const { accepted, duplicates, quarantined, token } = answer;
-    const isNew = accepted === count && quarantined === misfits && duplicates === whole - count - misfits;
+    const fitted = request.oversize === true && quarantined === 0 ? misfits : 0;
+    const isNew =
+      accepted === count + fitted &&
+      quarantined === misfits - fitted &&
+      duplicates === whole - count - misfits;
     const isRepeat = accepted === 0 && quarantined === 0 && duplicates === whole;
     if (isNew && count > 0) asNew += 1;
     violations.expect(
@@ -99,14 +138,14 @@ function checkAnswers(
         `${name} of ${whole} records was answered ${accepted} accepted, ${duplicates} duplicates, ${quarantined} quarantined`,
     );
     violations.expect(
-      token === answers[0]?.token,
+      token === answers[0]?.token || replayed.has(token) || replayed.has(answers[0]?.token ?? 0),
       'answer',
       () => `${name} has token ${answers[0]?.token} in one answer and ${token} in another`,
     );
-    if (row !== undefined) {
-      const highest = Math.max(row[6] + misfits, original ?? 0);
+    if (last !== undefined) {
+      const highest = Math.max(last, original ?? 0);
       violations.expect(
-        token === highest,
+        token === highest || replayed.has(token),
         'answer',
         () => `${name} was answered with token ${token} and has ${highest}`,
       );
@@ -133,6 +172,7 @@ function checkAnswers(
 function checkReceipts(model: RequestModel, row: SeenRow | undefined, violations: Violations): void {
   const name = nameOf(model);
   for (const { state, first, last } of model.receipts) {
+    if (wasDiscarded(model)) continue;
     if (row === undefined) {
       violations.expect(
         state === 'unknown',
@@ -151,29 +191,16 @@ function checkReceipts(model: RequestModel, row: SeenRow | undefined, violations
   }
 }
 
-/** What does not fit is in the dead letters once, with the tokens after the others', or not at all with them. */
-function checkDeadLetters(
-  model: RequestModel,
-  row: SeenRow | undefined,
-  tokens: readonly number[],
-  violations: Violations,
-): void {
-  const { misfits = 0 } = model.request;
-  const name = nameOf(model);
-  const expected = row === undefined ? [] : Array.from({ length: misfits }, (_, n) => row[6] + 1 + n);
-  if (String(tokens) === String(expected)) return;
-  const kind = tokens.length > expected.length ? 'duplicated' : model.answers.length > 0 ? 'lost' : 'torn';
-  violations.add(kind, `${name} has dead letters with tokens ${String(tokens)}, not ${String(expected)}`);
-}
-
 /** Tokens are handed out once, without holes inside a request, and in the order of time. */
 function checkTokens(model: TenantModel, violations: Violations): void {
   const rows = [...(model.final?.rows ?? [])].sort((a, b) => a[5] - b[5]);
   let last: SeenRow | undefined;
   for (const row of rows) {
     const [, r, events, positions, , low, high] = row;
+    // Its replayed events have tokens of their own.
+    if (model.isSpecial(r)) continue;
     const request = model.requests.get(r);
-    if (request !== undefined && events === positions && positions === request.request.count) {
+    if (request !== undefined && events === positions && positions === model.taken(request.request)) {
       violations.expect(
         high - low + 1 === events,
         'order',

@@ -1,5 +1,5 @@
-import { markOf } from '../events.js';
-import type { Entry, RequestEntry, SeenRow, SnapshotLine } from '../history.js';
+import { markOf, markOfPositions } from '../events.js';
+import type { Entry, LetterLine, RequestEntry, SeenRow, SnapshotLine } from '../history.js';
 import { check } from './checker.js';
 
 const TENANT = 'acme';
@@ -59,6 +59,26 @@ const snapshot = (id: number, watermark: number, change: Partial<SnapshotLine> =
   isHead: id === 2,
   ...change,
 });
+const letter = (id: number, key: string, token: number, replayedToken?: number): LetterLine => ({
+  id,
+  key,
+  token,
+  state: replayedToken === undefined ? 'dead' : 'replayed',
+  replayedToken: replayedToken ?? null,
+});
+const letters = (...lines: LetterLine[]): Entry => ({ e: 'dead-letters', tenant: TENANT, letters: lines });
+const spoiled = (key: string): Entry => ({ e: 'spoiled', tenant: TENANT, key });
+/** Of request 1, with the positions and tokens that it has. */
+const partOf = (positions: number[], low: number, high: number): SeenRow => [
+  't0',
+  1,
+  positions.length,
+  positions.length,
+  markOfPositions(TENANT, 1, positions),
+  low,
+  high,
+];
+const ALL_BUT_3 = [0, 1, 2, 4, 5, 6, 7, 8, 9];
 const kindsOf = (...entries: readonly (Entry | readonly Entry[])[]): string[] => [
   ...new Set(
     check(
@@ -94,7 +114,117 @@ describe('the checker', () => {
     expect(verdict).toMatchObject({ acknowledgedEvents: 20, acknowledgedRequests: 2, unknownRequests: 1 });
   });
 
+  it.each<[string, (Entry | readonly Entry[])[]]>([
+    [
+      'an event that was damaged, died, and was replayed',
+      [
+        acknowledged(1, 10),
+        spoiled('event-1-3'),
+        read(1, {}, 10, [partOf(ALL_BUT_3, 1, 10)]),
+        { e: 'resolve', tenant: TENANT, action: 'replay', ids: [1] },
+        { e: 'resolved', tenant: TENANT, id: 1, state: 'replayed', token: 11 },
+        read(2, {}, 11, [partOf([...ALL_BUT_3, 3], 1, 11)]),
+        letters(letter(1, 'event-1-3', 4, 11)),
+        final(11, partOf([...ALL_BUT_3, 3], 1, 11)),
+      ],
+    ],
+    [
+      'one that died again under its new token',
+      [
+        acknowledged(1, 10),
+        spoiled('event-1-3'),
+        letters(letter(1, 'event-1-3', 4, 11), letter(2, 'event-1-3', 11)),
+        final(11, partOf(ALL_BUT_3, 1, 10)),
+      ],
+    ],
+    [
+      'misfits that fit, once the column is widened',
+      [
+        [
+          request(1, { misfits: 1, oversize: true }),
+          attempt(1),
+          { ...answer(1, 11), quarantined: 1 } as Entry,
+        ],
+        letters(letter(1, 'misfit-1-0', 11, 12)),
+        final(12, partOf([...ALL_BUT_3, 3, 10], 1, 12)),
+      ],
+    ],
+    [
+      'misfits that had been made to fit before they came',
+      [
+        [
+          request(1, { misfits: 1, oversize: true }),
+          attempt(1),
+          { ...answer(1, 11, 11), duplicates: 0 } as Entry,
+        ],
+        final(11, partOf([...ALL_BUT_3, 3, 10], 1, 11)),
+      ],
+    ],
+    [
+      'what was on its way to a table that was dropped',
+      [
+        [request(1, { brief: true }), attempt(1), answer(1, 10)],
+        { e: 'receipt', r: 1, state: 'discarded', first: 1, last: 10 },
+        final(10),
+      ],
+    ],
+  ])('bears %s', (_, entries) => {
+    expect(kindsOf(...entries)).toEqual([]);
+  });
+
   it.each<[string, string[], (Entry | readonly Entry[])[]]>([
+    [
+      'an event in the dead letters that was not at fault',
+      ['lost'],
+      [acknowledged(1, 10), letters(letter(1, 'event-1-3', 4)), final(10, partOf(ALL_BUT_3, 1, 10))],
+    ],
+    [
+      'a dead event that is there all the same',
+      ['duplicated'],
+      [acknowledged(1, 10), spoiled('event-1-3'), letters(letter(1, 'event-1-3', 4)), final(10, row(1, 1))],
+    ],
+    [
+      'a replayed event that is not there',
+      ['lost'],
+      [
+        acknowledged(1, 10),
+        spoiled('event-1-3'),
+        letters(letter(1, 'event-1-3', 4, 11)),
+        final(11, partOf(ALL_BUT_3, 1, 10)),
+      ],
+    ],
+    [
+      'a replay that is forgotten, and its token that is given again',
+      ['lost', 'order'],
+      [
+        acknowledged(1, 10),
+        spoiled('event-1-3'),
+        spoiled('event-1-4'),
+        { e: 'resolved', tenant: TENANT, id: 1, state: 'replayed', token: 12 },
+        letters(letter(1, 'event-1-3', 4, 11), letter(2, 'event-1-4', 5, 11)),
+        final(11, partOf([...ALL_BUT_3, 3], 1, 11)),
+      ],
+    ],
+    [
+      'a replayed event below its new token',
+      ['torn'],
+      [
+        acknowledged(1, 10),
+        spoiled('event-1-3'),
+        read(1, {}, 10, [row(1, 1)]),
+        letters(letter(1, 'event-1-3', 4, 11)),
+        final(11, partOf([...ALL_BUT_3, 3], 1, 11)),
+      ],
+    ],
+    [
+      'what is lost of a table that comes and goes, and what its receipt calls visible',
+      ['lost', 'receipt'],
+      [
+        [request(1, { brief: true }), attempt(1), answer(1, 10)],
+        { e: 'receipt', r: 1, state: 'visible', first: 1, last: 10 },
+        final(10),
+      ],
+    ],
     ['an acknowledged request that is not there', ['lost'], [acknowledged(1, 10), final(10)]],
     [
       'one of which a part is there',
@@ -203,14 +333,7 @@ describe('the checker', () => {
       [
         [request(1, { misfits: 1 }), attempt(1), { ...answer(1, 11), quarantined: 1 } as Entry],
         [request(2, { misfits: 1 }), attempt(2), { ...answer(2, 22), quarantined: 1 } as Entry],
-        {
-          e: 'dead-letters',
-          tenant: TENANT,
-          letters: [
-            ['misfit-2-0', 22],
-            ['request-2#10', 22],
-          ],
-        },
+        letters(letter(1, 'misfit-2-0', 22), letter(2, 'request-2#10', 22)),
         final(22, row(1, 1), row(2, 12)),
       ],
     ],

@@ -1,5 +1,5 @@
-import { requestOfLetter } from '../events.js';
-import type { Entry, RequestEntry, SeenRow, SnapshotLine } from '../history.js';
+import type { Entry, LetterLine, RequestEntry, SeenRow, SnapshotLine } from '../history.js';
+import { fatesOf, isSpecial, type RequestFates } from './fates.js';
 
 export type EntryOf<K extends Entry['e']> = Extract<Entry, { e: K }>;
 
@@ -31,14 +31,40 @@ export class TenantModel {
   readonly watermarks: EntryOf<'watermark'>[] = [];
   final: EntryOf<'final'> | undefined;
   chain: readonly SnapshotLine[] = [];
-  /** Tokens of the dead letters, by request; -1 for those of no request. */
-  readonly deadLetters = new Map<number, number[]>();
+  letters: readonly LetterLine[] = [];
+  /** Keys of events that the nemesis damaged. */
+  readonly spoiled = new Set<string>();
+  readonly resolved: EntryOf<'resolved'>[] = [];
+  /** The highest token that was known when a dead letter was first to be resolved, by its id. */
+  readonly resolveFloors = new Map<number, number>();
   /** Highest token and watermark heard of so far. */
   knownToken = 0;
   knownWatermark = 0;
 
   constructor(tenant: string) {
     this.tenant = tenant;
+  }
+
+  private known: Map<number, RequestFates> | undefined;
+
+  /** What the dead letters say, by request. Once the history is read. */
+  get fates(): ReadonlyMap<number, RequestFates> {
+    this.known ??= fatesOf(this.letters, (r) => this.requests.get(r)?.request);
+    return this.known;
+  }
+
+  /** See `isSpecial`. */
+  isSpecial(r: number): boolean {
+    const request = this.requests.get(r)?.request;
+    return request !== undefined && isSpecial(request, this.fates.get(r));
+  }
+
+  /** How many of its records became events, as far as the letters tell: with its misfits where they fit by then. */
+  taken(request: RequestEntry): number {
+    const all = request.count + (request.misfits ?? 0);
+    if (request.oversize !== true) return request.count;
+    const letters = [...(this.fates.get(request.r)?.letters.keys() ?? [])];
+    return letters.some((position) => position >= request.count) ? request.count : all;
   }
 
   /** The final rows by request. A request that shows in two tables has two. */
@@ -142,13 +168,20 @@ export function readModel(entries: Iterable<Entry>): RunModel {
         tenantOf(entry.tenant).final = entry;
         break;
       case 'dead-letters': {
-        const { deadLetters } = tenantOf(entry.tenant);
-        for (const [key, token] of entry.letters) {
-          const r = requestOfLetter(key) ?? -1;
-          deadLetters.set(r, [...(deadLetters.get(r) ?? []), token]);
-        }
+        tenantOf(entry.tenant).letters = entry.letters;
         break;
       }
+      case 'spoiled':
+        tenantOf(entry.tenant).spoiled.add(entry.key);
+        break;
+      case 'resolve': {
+        const { resolveFloors, knownToken } = tenantOf(entry.tenant);
+        for (const id of entry.ids) if (!resolveFloors.has(id)) resolveFloors.set(id, knownToken);
+        break;
+      }
+      case 'resolved':
+        tenantOf(entry.tenant).resolved.push(entry);
+        break;
       case 'chain':
         tenantOf(entry.tenant).chain = entry.snapshots;
         break;
