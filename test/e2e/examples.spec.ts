@@ -27,6 +27,12 @@ const EXPECTED: Readonly<Record<string, readonly (string | RegExp)[]>> = {
   '04-time-travel.mjs': [
     /Now:\n.*\n {2}\{ stock: '?7'? \}\nIn snapshot \d+:\n.*\n {2}\{ stock: '?10'? \}\nAt .*Z:\n.*\n {2}\{ stock: '?10'? \}/,
   ],
+  '05-learn-a-schema.mjs': [
+    /event:\n {2}clicked_at timestamptz\n {2}page string\n {2}price int\nAt version 2:$/m,
+    /^ {2}price double\n {2}browser struct<name: string, version: int>$/m,
+    "{ page: '/home', price: 3, version: null }",
+    "{ page: '/cart', price: 2.5, version: 9 }",
+  ],
 };
 
 let service: TestService;

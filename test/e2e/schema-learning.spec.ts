@@ -100,6 +100,19 @@ describe('the first events of a table without a schema', () => {
     expect(await tenant.reader.rows('SELECT count(*), count(f3), sum(f3) FROM t')).toEqual([[13, 1, 1.5]]);
   });
 
+  it('may have nothing to learn from', async () => {
+    await create('t', EVOLVE);
+    const early = await publish('t', {}, { a: null });
+    expect(await shown('t')).toMatchObject({ schema_version: 0, schema: { columns: [] } });
+    await publish('t', { a: 1 });
+    expect(await tenant.reader.rows('SELECT a FROM t ORDER BY _visibility_token')).toEqual([
+      [null],
+      [null],
+      [1],
+    ]);
+    expect(await tenant.reader.rows('SELECT count(*) FROM t', { snapshot_id: early })).toEqual([[2]]);
+  });
+
   it('leave a refused request without a trace', async () => {
     await create('t', EVOLVE);
     const refused = await send('t', [{ id: 1, Id: 2 }]);
