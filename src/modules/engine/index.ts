@@ -8,12 +8,14 @@ export {
 } from './engine.errors.js';
 export { EngineModule } from './engine.module.js';
 export { isParameterType } from './parameter-type.js';
+export { needsLayout } from './file-layout.js';
 export {
   QUERY_ENGINE,
   UnknownTableError,
   type GatedQuery,
   type MergedFiles,
   type QueryEngine,
+  type QueryFile,
   type QueryJob,
   type QueryParameter,
   type QueryParameters,

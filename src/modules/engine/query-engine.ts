@@ -36,6 +36,8 @@ export type QueryParameters = readonly QueryParameter[] | Readonly<Record<string
 export interface QueryFile {
   /** Absolute. */
   readonly path: string;
+  /** Index in the table's `layouts`. Absent: fields of structs have the names that the table gives them. */
+  readonly layout?: number;
 }
 
 /** Files of a table with a primary key, with rows that deletes may hide. */
@@ -51,6 +53,8 @@ export interface QueryTable extends TableShape {
   /** Files whose rows are seen as they are. */
   readonly files: readonly QueryFile[];
   readonly merged?: MergedFiles | undefined;
+  /** Columns of schemas that files were written under. See `needsLayout`. */
+  readonly layouts?: readonly (readonly Column[])[];
 }
 
 export interface QueryJob {

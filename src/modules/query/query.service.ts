@@ -9,6 +9,7 @@ import {
   UnknownTableError,
   type GatedQuery,
   type QueryEngine,
+  type QueryFile,
   type QueryParameters,
   type QueryResult,
   type QueryTable,
@@ -23,6 +24,7 @@ import {
 } from '../snapshots/index.js';
 import { FileCache, ObjectNotFoundError, type CacheLease } from '../storage/index.js';
 import { TableCatalog, type SnapshotTable } from '../tables/index.js';
+import { fileLayouts, type FileLayouts } from './file-layouts.js';
 import { mergePlan, plannedFiles, type MergePlan } from './merge-plan.js';
 
 export interface QueryRequest {
@@ -58,7 +60,12 @@ interface Prepared {
   readonly leases: Leases;
 }
 
-type FilesByTable = ReadonlyMap<number, MergePlan>;
+interface TableFiles {
+  readonly plan: MergePlan;
+  readonly layouts: FileLayouts;
+}
+
+type FilesByTable = ReadonlyMap<number, TableFiles>;
 type Leases = ReadonlyMap<SnapshotDataFile, CacheLease>;
 
 /**
@@ -85,7 +92,11 @@ export class QueryService {
     const held: Promise<Leases>[] = [];
     const prepare = async (snapshotId: number, known: Promise<Gated | undefined>): Promise<Prepared> => {
       const { gated, files } = await this.gatedFiles(request, snapshotId, known, signal);
-      const fetching = this.fetch(snapshotId, [...files.values()].flatMap(plannedFiles), signal);
+      const fetching = this.fetch(
+        snapshotId,
+        [...files.values()].flatMap(({ plan }) => plannedFiles(plan)),
+        signal,
+      );
       held.push(fetching);
       return { gated, files, leases: await fetching };
     };
@@ -170,7 +181,11 @@ export class QueryService {
       { snapshotId },
       tables.map(({ tableId }) => tableId),
     );
-    return new Map([...files].map(([tableId, ofTable]) => [tableId, mergePlan(ofTable)]));
+    const planned = tables.map(async (table): Promise<[number, TableFiles]> => {
+      const plan = mergePlan(files.get(table.tableId) ?? []);
+      return [table.tableId, { plan, layouts: await fileLayouts(this.catalog, table, plannedFiles(plan)) }];
+    });
+    return new Map(await Promise.all(planned));
   }
 
   /** All files or none: what was fetched is given back when one fails. */
@@ -214,13 +229,20 @@ export class QueryService {
 
 function queryTable(table: SnapshotTable, files: FilesByTable, leases: Leases): QueryTable {
   const { tableName: name, columns, key } = table;
-  const { plain = [], merged = [], deletes = [] } = files.get(table.tableId) ?? {};
-  const local = (wanted: readonly SnapshotDataFile[]) =>
-    wanted.flatMap((file) => leases.get(file) ?? []).map(({ path }) => ({ path }));
-  if (merged.length === 0) return { name, columns, files: local(plain) };
+  const { plan, layouts } = files.get(table.tableId) ?? {};
+  const { plain = [], merged = [], deletes = [] } = plan ?? {};
+  const versions = [...(layouts?.keys() ?? [])];
+  const local = (wanted: readonly SnapshotDataFile[]): QueryFile[] =>
+    wanted.flatMap((file) => {
+      const lease = leases.get(file);
+      if (lease === undefined) return [];
+      const layout = versions.indexOf(file.schemaVersion);
+      return layout < 0 ? { path: lease.path } : { path: lease.path, layout };
+    });
+  const shared = { name, columns, ...(layouts !== undefined && { layouts: [...layouts.values()] }) };
+  if (merged.length === 0) return { ...shared, files: local(plain) };
   return {
-    name,
-    columns,
+    ...shared,
     files: local(plain),
     merged: { files: local(merged), deletes: local(deletes), key },
   };

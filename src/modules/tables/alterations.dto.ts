@@ -36,7 +36,10 @@ export class TableChangeDto {
   @Type(() => ColumnDto)
   column?: ColumnDto;
 
-  @ApiPropertyOptional({ description: 'A column, by its name at this point of the list.' })
+  @ApiPropertyOptional({
+    description:
+      'A column by its name, or a part of one by its path (`address.city`), at this point of the list.',
+  })
   @IsOptional()
   @IsString()
   name?: string;
@@ -77,7 +80,11 @@ export class TableChangeDto {
   @IsString()
   doc?: string | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true, description: 'A column, or null to be the first.' })
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    description: 'A column, or a field of the same struct by its path; null to be the first.',
+  })
   @IsOptional()
   @IsString()
   after?: string | null;

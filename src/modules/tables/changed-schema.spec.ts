@@ -1,4 +1,4 @@
-import { AppError, type Column } from '../../kernel/index.js';
+import { AppError, columnTypeText, type Column } from '../../kernel/index.js';
 import { changedSchema, type TableSchema } from './changed-schema.js';
 import { readChanges, type ChangeRequest } from './schema-change.js';
 import { MAX_COLUMNS } from './table-definition.js';
@@ -235,17 +235,178 @@ describe('changes of a table', () => {
     });
   });
 
-  it('do not reach into nested columns yet, and say so', () => {
-    const nested: TableSchema = { ...ORDERS, columns: [column(5, 'address', 'struct'), column(6, 'id')] };
-    for (const request of [
-      { op: 'drop_column', name: 'address.city' },
-      add('address.zip'),
-      { op: 'rename_column', from: 'address.city', to: 'town' },
-    ]) {
-      const fault = faultOf(() => changedSchema(nested, readChanges([request])));
-      expect(fault.violations[0]?.message).toMatch(/nested columns are not supported yet/);
-    }
+  const LINES: TableSchema = {
+    ...ORDERS,
+    columns: [
+      column(5, 'id'),
+      column(6, 'address', 'struct', {
+        default: { city: 'Bern' },
+        fields: [column(7, 'city', 'string'), column(8, 'odd name', 'int'), column(9, 'n', 'float')],
+      }),
+      column(10, 'lines', 'list', {
+        fields: [
+          column(11, 'element', 'struct', {
+            fields: [column(12, 'sku', 'string'), column(13, 'price', 'decimal(5,2)')],
+          }),
+        ],
+      }),
+      column(14, 'tags', 'list', { fields: [column(15, 'element', 'int', { nullable: false })] }),
+    ],
+    lastColumnId: 20,
+  };
+  const changeLines = (...changes: ChangeRequest[]): TableSchema =>
+    changedSchema(LINES, readChanges(changes));
+  const textOf = (schema: TableSchema, name: string) => {
+    const found = find(schema, name);
+    return found && columnTypeText(found);
+  };
+
+  it('reach parts of nested columns by their paths', () => {
+    const changed = changeLines(
+      { op: 'set_default', name: 'address', default: null },
+      add('address.zip', { type: 'list<string>', doc: 'postal' }),
+      { op: 'rename_column', from: 'address.city', to: '_town' },
+      { op: 'rename_column', from: 'address._town', to: 'a.b' },
+      { op: 'drop_column', name: 'address."odd name"' },
+      { op: 'change_type', name: 'address.n', type: 'double' },
+      { op: 'set_default', name: 'address.n', default: 1.5 },
+      { op: 'move_column', name: 'address.zip', after: null },
+      { op: 'move_column', name: 'address.n', after: 'address.zip' },
+      { op: 'set_doc', name: 'address.a.b', doc: 'was city' },
+      { op: 'change_type', name: 'lines.element.price', type: 'decimal(9,2)' },
+      add('lines.element."c d"', { default: 3 }),
+      { op: 'change_type', name: 'tags.element', type: 'long' },
+      { op: 'set_nullable', name: 'tags.element', nullable: true },
+      { op: 'set_doc', name: 'tags.element', doc: 'one' },
+    );
+    expect(textOf(changed, 'address')).toBe(
+      'struct<zip: list<string> comment "postal", n: double default 1.5, "a.b": string comment "was city">',
+    );
+    expect(textOf(changed, 'lines')).toBe(
+      'list<struct<sku: string, price: decimal(9,2), "c d": int default 3>>',
+    );
+    expect(textOf(changed, 'tags')).toBe('list<long comment "one">');
+    expect(find(changed, 'address')?.fields?.map(({ id }) => id)).toEqual([21, 9, 7]);
+    expect(find(changed, 'lines')?.fields?.[0]?.fields?.map(({ id }) => id)).toEqual([12, 13, 23]);
+    expect(changed.lastColumnId).toBe(23);
+  });
+
+  it('never give a part the id of one that was dropped', () => {
+    const changed = changeLines({ op: 'drop_column', name: 'lines.element.sku' }, add('lines.element.sku'));
+    expect(find(changed, 'lines')?.fields?.[0]?.fields?.map(({ id, name }) => [id, name])).toEqual([
+      [13, 'price'],
+      [21, 'sku'],
+    ]);
+  });
+
+  it.each<[string, ChangeRequest, string, RegExp]>([
+    [
+      'a part that is not there',
+      { op: 'drop_column', name: 'address.zip' },
+      '.name',
+      /no "zip" in "address"; it has city/,
+    ],
+    ['a part in another case', { op: 'drop_column', name: 'address.City' }, '.name', /did you mean "city"\?/],
+    ['a part that is there', add('address.CITY'), '.column.name', /there is a column "city"/],
+    ['a part without a name', add('address.'), '.column.name', /1 to 128/],
+    ['a reserved part', add('address.__proto__'), '.column.name', /reserved/],
+    ['a part of a list', add('lines.sku2'), '.column.name', /fields of its elements are "lines.element.…"/],
+    ['the last field', { op: 'drop_column', name: 'address.city' }, '.name', /is the last field/],
+    ['the element dropped', { op: 'drop_column', name: 'tags.element' }, '.name', /element of a list/],
+    [
+      'the element renamed',
+      { op: 'rename_column', from: 'tags.element', to: 'x' },
+      '.from',
+      /element of a list/,
+    ],
+    [
+      'a default of an element',
+      { op: 'set_default', name: 'tags.element', default: 1 },
+      '.default',
+      /must not have a default/,
+    ],
+    [
+      'a default of another type',
+      { op: 'set_default', name: 'lines.element.price', default: 'x' },
+      '.default',
+      /digits/,
+    ],
+    [
+      'a nested default',
+      add('address.x', { type: 'list<int>', default: [1] }),
+      '.column.default',
+      /must not have a default/,
+    ],
+    [
+      'a move to another struct',
+      { op: 'move_column', name: 'lines.element.sku', after: 'id' },
+      '.after',
+      /same struct/,
+    ],
+    [
+      'too deep a part',
+      add('lines.element.x', { type: `${'list<'.repeat(31)}int${'>'.repeat(31)}` }),
+      '.column.type',
+      /32 deep/,
+    ],
+    [
+      'a part that the default of the whole has',
+      { op: 'rename_column', from: 'address.city', to: 'x' },
+      '',
+      /default of "address" would not fit/,
+    ],
+  ])('are refused with %s', (_, request, path, message) => {
+    const before =
+      path === '.name' && message.source.includes('last')
+        ? [
+            { op: 'set_default', name: 'address', default: null },
+            { op: 'drop_column', name: 'address.n' },
+            { op: 'drop_column', name: 'address.odd name' },
+          ]
+        : [];
+    expect(faultOf(() => changeLines(...before, request))).toMatchObject({
+      code: 'REQUEST_INVALID',
+      violations: [
+        { path: `$.changes[${before.length}]${path}`, message: expect.stringMatching(message) as string },
+      ],
+    });
+  });
+
+  it.each<[string, ChangeRequest, Partial<SchemaViolation>]>([
+    [
+      'a narrower part',
+      { op: 'change_type', name: 'lines.element.price', type: 'decimal(4,2)' },
+      { column: 'lines.element.price', rule: 'type_not_wider', allowed: ['decimal(p,2) with 6 <= p <= 38'] },
+    ],
+    [
+      'another struct',
+      { op: 'change_type', name: 'address', type: 'struct<city: string>' },
+      {
+        column: 'address',
+        rule: 'type_not_wider',
+        message: expect.stringContaining('by their paths') as string,
+      },
+    ],
+    [
+      'a new part that is required',
+      add('address.x', { nullable: false, default: 1 }),
+      { column: 'address.x', rule: 'new_column_required' },
+    ],
+    [
+      'null taken from a part',
+      { op: 'set_nullable', name: 'address."odd name"', nullable: false },
+      { column: 'address."odd name"', rule: 'nulls_may_be_stored' },
+    ],
+  ])('are refused by the rows that are stored: %s', (_, request, violation) => {
+    expect(faultOf(() => changeLines(request))).toMatchObject({
+      code: 'SCHEMA_INCOMPATIBLE',
+      violations: [violation],
+    });
+  });
+
+  it('tell a plain name with points from a path', () => {
     expect(namesOf(change({ op: 'drop_column', name: 'a.b' }))).toEqual(['id', 'count', 'price']);
+    expect(namesOf(change(add('id.x')))).toContain('id.x');
   });
 });
 

@@ -1,5 +1,25 @@
-import { columnType, columnTypeText, parseType, typeText, type Column } from '../../kernel/index.js';
-import { defineColumn, faultOfDefault } from './column-definition.js';
+import {
+  columnType,
+  columnTypeText,
+  LIST_ELEMENT,
+  MAX_TYPE_DEPTH,
+  parseType,
+  partsOf,
+  typeText,
+  type Column,
+  type ColumnType,
+} from '../../kernel/index.js';
+import { defineColumn, definePart, faultOfDefault, faultOfPartDefault } from './column-definition.js';
+import { faultOfColumnName, faultOfFieldName, foldedName } from './column-names.js';
+import {
+  changedBelow,
+  findColumn,
+  findParent,
+  parentOf,
+  pathText,
+  targetOf,
+  type ColumnPath,
+} from './column-path.js';
 import { countFields, lastFieldId, withFieldIds } from './field-ids.js';
 import { changePath, invalidChanges, type TableChange } from './schema-change.js';
 import { COLUMN_COUNT_RULE, MAX_COLUMNS } from './table-definition.js';
@@ -37,43 +57,28 @@ export function changedSchema(schema: TableSchema, changes: readonly TableChange
 }
 
 function apply(draft: Draft, change: TableChange, path: string): Draft {
-  const { columns } = draft;
   switch (change.op) {
     case 'rename_table':
       return { ...draft, tableName: change.to };
     case 'add_column':
       return added(draft, change, path);
-    case 'drop_column': {
-      const column = named(draft, change.name, path);
-      if (columns.length === 1) throw invalid(`${path}.name`, 'is the last column; a table has at least one');
-      if (isKey(draft, column)) throw keyDropped(draft, column, path);
-      return { ...draft, columns: columns.filter((other) => other !== column) };
-    }
-    case 'rename_column': {
-      const column = named(draft, change.from, path, 'from');
-      refuseTaken(draft, change.to, `${path}.to`, column);
-      return replaced(draft, column, { ...column, name: change.to });
-    }
+    case 'drop_column':
+      return dropped(draft, named(draft, change.name, path), path);
+    case 'rename_column':
+      return renamed(draft, change, path);
     case 'change_type':
       return widened(draft, change, path);
     case 'set_nullable': {
       const column = named(draft, change.name, path);
-      if (column.nullable && !change.nullable) throw nullsStored(draft, column, path);
+      if (targetOf(column).nullable && !change.nullable) throw nullsStored(draft, column, path);
       if (change.nullable && isKey(draft, column)) throw keyNullable(draft, column, path);
-      return replaced(draft, column, { ...column, nullable: change.nullable });
+      return replaced(draft, column, { nullable: change.nullable }, path);
     }
-    case 'set_default': {
-      const column = named(draft, change.name, path);
-      const { default: _, ...without } = column;
-      const next = change.default === null ? without : { ...without, default: change.default };
-      const fault = faultOfDefault(columnType(column), change.default);
-      if (fault !== undefined) throw invalid(`${path}.default`, fault);
-      return replaced(draft, column, next);
-    }
+    case 'set_default':
+      return withDefault(draft, change, path);
     case 'set_doc': {
       const column = named(draft, change.name, path);
-      const { doc: _, ...without } = column;
-      return replaced(draft, column, change.doc === null ? without : { ...without, doc: change.doc });
+      return replaced(draft, column, { doc: change.doc ?? undefined }, path);
     }
     case 'move_column':
       return moved(draft, change, path);
@@ -82,18 +87,40 @@ function apply(draft: Draft, change: TableChange, path: string): Draft {
 
 function added(draft: Draft, change: TableChange & { op: 'add_column' }, path: string): Draft {
   const at = `${path}.column`;
-  refuseNested(draft, change.column.name, `${at}.name`);
-  refuseTaken(draft, change.column.name, `${at}.name`);
-  const { column: field, faults } = defineColumn(change.column, at);
+  const { name } = change.column;
+  refuseTaken(draft.columns, name, `${at}.name`);
+  const parent = findParent(draft.columns, name);
+  if (parent === undefined) return addedBelow(draft, [], defineColumn(change.column, at), at);
+  const above = pathText(parent.path);
+  if (targetOf(parent.path).type === 'list') {
+    throw invalid(
+      `${at}.name`,
+      `"${above}" is a list; fields of its elements are "${above}.${LIST_ELEMENT}.…"`,
+    );
+  }
+  const request = { ...change.column, name: unquoted(parent.rest) };
+  refuseTaken(targetOf(parent.path).fields ?? [], request.name, `${at}.name`);
+  return addedBelow(draft, parent.path, definePart(request, at), at);
+}
+
+function addedBelow(
+  draft: Draft,
+  parents: readonly Column[],
+  { column: field, faults }: ReturnType<typeof defineColumn>,
+  at: string,
+): Draft {
   const [column] = withFieldIds(field === undefined ? [] : [field], draft.lastColumnId + 1);
   if (column === undefined) throw invalidChanges(faults);
-  const columns = [...draft.columns, column];
+  const columns = changedBelow(draft.columns, parents, (siblings) => [...siblings, column]);
   const count = countFields(columns);
   if (count > MAX_COLUMNS) throw invalid(at, `a table ${COLUMN_COUNT_RULE}; it would have ${count}`);
+  if (parents.length + depthOf(columnType(column)) > MAX_TYPE_DEPTH) {
+    throw invalid(`${at}.type`, `lists and structs stand inside each other ${MAX_TYPE_DEPTH} deep at most`);
+  }
   if (!column.nullable) {
     throw schemaIncompatible(draft.knownAs, {
       path: `${at}.nullable`,
-      column: column.name,
+      column: pathText([...parents, column] as unknown as ColumnPath),
       rule: 'new_column_required',
       message: 'a new column must be nullable: rows from before read null, whatever its default',
       allowed: ['nullable: true'],
@@ -102,98 +129,182 @@ function added(draft: Draft, change: TableChange & { op: 'add_column' }, path: s
   return { ...draft, columns, lastColumnId: lastFieldId([column]) };
 }
 
+function dropped(draft: Draft, column: ColumnPath, path: string): Draft {
+  const parent = parentOf(column);
+  if (parent?.type === 'list')
+    throw invalid(`${path}.name`, 'is the element of a list, which it cannot lack');
+  if ((parent?.fields ?? draft.columns).length === 1) {
+    const rule =
+      parent === undefined ? 'column; a table has at least one' : 'field; a struct has at least one';
+    throw invalid(`${path}.name`, `is the last ${rule}`);
+  }
+  if (isKey(draft, column)) throw keyDropped(draft, column, path);
+  return changed(draft, column, (siblings) => siblings.filter((other) => other !== targetOf(column)), path);
+}
+
+function renamed(draft: Draft, change: TableChange & { op: 'rename_column' }, path: string): Draft {
+  const column = named(draft, change.from, path, 'from');
+  const parent = parentOf(column);
+  if (parent?.type === 'list')
+    throw invalid(`${path}.from`, 'is the element of a list, which has no other name');
+  const fault = (parent === undefined ? faultOfColumnName : faultOfFieldName)(change.to);
+  if (fault !== undefined) throw invalid(`${path}.to`, fault);
+  refuseTaken(parent?.fields ?? draft.columns, change.to, `${path}.to`, targetOf(column));
+  return replaced(draft, column, { name: change.to }, path);
+}
+
 function widened(draft: Draft, change: TableChange & { op: 'change_type' }, path: string): Draft {
   const column = named(draft, change.name, path);
-  const before = columnTypeText(column);
+  const before = columnTypeText(targetOf(column));
   const type = typeText(parseType(change.type));
   if (type === before) return draft;
   if (!isWider(before, type)) {
     const allowed = widerTypes(before);
-    const may =
-      allowed.length === 0 ? 'a column of this type keeps it' : `it may become ${allowed.join(' or ')}`;
+    const nested = targetOf(column).fields !== undefined;
+    const only = nested ? 'its parts are changed by their paths' : 'a column of this type keeps it';
+    const may = allowed.length === 0 ? only : `it may become ${allowed.join(' or ')}`;
     throw schemaIncompatible(draft.knownAs, {
       path: `${path}.type`,
-      column: column.name,
+      column: pathText(column),
       rule: 'type_not_wider',
       message: `${before} cannot become ${type}; ${may}`,
       allowed,
     });
   }
-  return replaced(draft, column, { ...column, type });
+  return replaced(draft, column, { type }, path);
+}
+
+function withDefault(draft: Draft, change: TableChange & { op: 'set_default' }, path: string): Draft {
+  const column = named(draft, change.name, path);
+  const parent = parentOf(column);
+  const filling = change.default ?? undefined;
+  const type = columnType(targetOf(column));
+  const fault =
+    parent === undefined ? faultOfDefault(type, filling) : faultOfPartDefault(type, filling, parent.type);
+  if (fault !== undefined) throw invalid(`${path}.default`, fault);
+  return replaced(draft, column, { default: filling }, path);
 }
 
 function moved(draft: Draft, change: TableChange & { op: 'move_column' }, path: string): Draft {
   const column = named(draft, change.name, path);
   if (change.after === change.name) throw invalid(`${path}.after`, 'must be another column');
-  const others = draft.columns.filter((other) => other !== column);
-  const place = change.after === null ? 0 : others.indexOf(named(draft, change.after, path, 'after')) + 1;
-  return { ...draft, columns: others.toSpliced(place, 0, column) };
+  const after = change.after === null ? undefined : named(draft, change.after, path, 'after');
+  if (after !== undefined && parentOf(after) !== parentOf(column)) {
+    throw invalid(`${path}.after`, 'must stand beside it, in the table or in the same struct');
+  }
+  const arranged = (siblings: readonly Column[]): Column[] => {
+    const others = siblings.filter((other) => other !== targetOf(column));
+    const place = after === undefined ? 0 : others.indexOf(targetOf(after)) + 1;
+    return others.toSpliced(place, 0, targetOf(column));
+  };
+  return changed(draft, column, arranged, path);
 }
 
-function replaced(draft: Draft, column: Column, next: Column): Draft {
-  return { ...draft, columns: draft.columns.map((other) => (other === column ? next : other)) };
+type Members = { readonly [K in keyof Column]?: Column[K] | undefined };
+
+/** Members that are undefined are taken away. */
+function replaced(draft: Draft, column: ColumnPath, members: Members, path: string): Draft {
+  const target = targetOf(column);
+  const kept = Object.entries({ ...target, ...members }).filter(([, value]) => value !== undefined);
+  const next = Object.fromEntries(kept) as unknown as Column;
+  return changed(
+    draft,
+    column,
+    (siblings) => siblings.map((other) => (other === target ? next : other)),
+    path,
+  );
 }
 
-/** The column of this name. Names are exact, as they are in events. */
-function named(draft: Draft, name: string, path: string, field = 'name'): Column {
-  const { columns } = draft;
-  const found = columns.find((column) => column.name === name);
+/** Changes the siblings of the column. The default of a whole column must still fit when a part of it changes. */
+function changed(
+  draft: Draft,
+  column: ColumnPath,
+  change: (siblings: readonly Column[]) => readonly Column[],
+  path: string,
+): Draft {
+  const columns = changedBelow(draft.columns, column.slice(0, -1), change);
+  const [{ id, name, default: filling }] = column;
+  const whole = columns.find((each) => each.id === id);
+  const fault =
+    column.length === 1 || whole === undefined ? undefined : faultOfDefault(columnType(whole), filling);
+  if (fault !== undefined) {
+    throw invalid(path, `the default of "${name}" would not fit any more; change it first`);
+  }
+  return { ...draft, columns };
+}
+
+/** The column of this name, or the part at this path. Names are exact, as they are in events. */
+function named(draft: Draft, name: string, path: string, field = 'name'): ColumnPath {
+  const found = findColumn(draft.columns, name);
   if (found !== undefined) return found;
-  refuseNested(draft, name, `${path}.${field}`);
-  const alike = columns.find((column) => folded(column.name) === folded(name));
-  const shown = columns.slice(0, SHOWN_COLUMNS).map((column) => column.name);
-  const more = columns.length > shown.length ? `, and ${columns.length - shown.length} more` : '';
+  const parent = findParent(draft.columns, name);
+  const siblings = parent === undefined ? draft.columns : (targetOf(parent.path).fields ?? []);
+  const rest = parent === undefined ? name : unquoted(parent.rest);
+  const what =
+    parent === undefined ? `column "${cut(name)}"` : `"${cut(rest)}" in "${pathText(parent.path)}"`;
+  const alike = siblings.find((column) => foldedName(column.name) === foldedName(rest));
+  const shown = siblings.slice(0, SHOWN_COLUMNS).map((column) => column.name);
+  const more = siblings.length > shown.length ? `, and ${siblings.length - shown.length} more` : '';
+  const holder = parent === undefined ? 'the table' : 'it';
   const hint =
-    alike === undefined ? `the table has ${shown.join(', ')}${more}` : `did you mean "${alike.name}"?`;
-  throw invalid(`${path}.${field}`, `there is no column "${name.slice(0, 128)}"; ${hint}`);
+    alike === undefined ? `${holder} has ${shown.join(', ')}${more}` : `did you mean "${alike.name}"?`;
+  throw invalid(`${path}.${field}`, `there is no ${what}; ${hint}`);
 }
 
 /** DuckDB takes names that differ in case alone for one. */
-function refuseTaken(draft: Draft, name: string, path: string, self?: Column): void {
-  const taken = draft.columns.find((column) => column !== self && folded(column.name) === folded(name));
+function refuseTaken(siblings: readonly Column[], name: string, path: string, self?: Column): void {
+  const taken = siblings.find((column) => column !== self && foldedName(column.name) === foldedName(name));
   if (taken === undefined) return;
   throw invalid(path, `there is a column "${taken.name}"; names must differ in more than case`);
 }
 
-/** A path such as `address.city` below a column that has parts. A plain name may have dots of its own. */
-function refuseNested(draft: Draft, name: string, path: string): void {
-  const parent = draft.columns.find((column) => name.startsWith(`${column.name}.`));
-  if (parent === undefined || !/^(struct|list|map)\b/.test(parent.type)) return;
-  throw invalid(
-    path,
-    `"${name.slice(0, 128)}" is a part of column "${parent.name}"; changes of nested columns are not supported yet`,
-  );
+/** A name from the end of a path, which may be in double quotes. */
+function unquoted(text: string): string {
+  if (!text.startsWith('"')) return text;
+  try {
+    const name: unknown = JSON.parse(text);
+    return typeof name === 'string' ? name : text;
+  } catch {
+    return text;
+  }
 }
 
-const nullsStored = (draft: Draft, column: Column, path: string) =>
+/** Lists and structs inside each other. */
+const depthOf = (type: ColumnType): number => {
+  const parts = partsOf(type);
+  return parts.length === 0 ? 0 : 1 + Math.max(...parts.map((part) => depthOf(part.type)));
+};
+
+const nullsStored = (draft: Draft, column: ColumnPath, path: string) =>
   schemaIncompatible(draft.knownAs, {
     path: `${path}.nullable`,
-    column: column.name,
+    column: pathText(column),
     rule: 'nulls_may_be_stored',
     message: 'a nullable column stays nullable: rows from before may hold null',
     allowed: ['nullable: true'],
   });
 
-const isKey = (draft: Draft, column: Column): boolean => draft.primaryKeyIds?.includes(column.id) ?? false;
+const isKey = (draft: Draft, column: ColumnPath): boolean =>
+  draft.primaryKeyIds?.includes(targetOf(column).id) ?? false;
 
-const keyDropped = (draft: Draft, column: Column, path: string) =>
+const keyDropped = (draft: Draft, column: ColumnPath, path: string) =>
   schemaIncompatible(draft.knownAs, {
     path: `${path}.name`,
-    column: column.name,
+    column: pathText(column),
     rule: 'key_column_dropped',
     message: 'it is in the primary key, which is fixed for the life of a table',
     allowed: ['rename_column', 'move_column', 'change_type to a wider one'],
   });
 
-const keyNullable = (draft: Draft, column: Column, path: string) =>
+const keyNullable = (draft: Draft, column: ColumnPath, path: string) =>
   schemaIncompatible(draft.knownAs, {
     path: `${path}.nullable`,
-    column: column.name,
+    column: pathText(column),
     rule: 'key_column_nullable',
     message: 'it is in the primary key: a key has no null',
     allowed: ['nullable: false'],
   });
 
-const folded = (name: string): string => name.normalize('NFC').toLowerCase();
+const cut = (name: string): string => name.slice(0, 128);
 
 const invalid = (path: string, message: string) => invalidChanges([{ path, message }]);

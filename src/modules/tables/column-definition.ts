@@ -31,11 +31,26 @@ export interface DefinitionFault {
   readonly message: string;
 }
 
-/** The column that is asked for, or everything that is wrong with it. `path` is the JSON path of the request. */
-export function defineColumn(
+/** The column that is asked for, or everything that is wrong with it. */
+export interface DefinedColumn {
+  readonly column?: TypedField;
+  readonly faults: readonly DefinitionFault[];
+}
+
+/** A column of a table. `path` is the JSON path of the request. */
+export const defineColumn = (request: ColumnRequest, path: string): DefinedColumn =>
+  define(request, path, faultOfColumnName, faultOfDefault);
+
+/** A field of a struct. */
+export const definePart = (request: ColumnRequest, path: string): DefinedColumn =>
+  define(request, path, faultOfFieldName, (type, filling) => faultOfPartDefault(type, filling, 'struct'));
+
+function define(
   request: ColumnRequest,
   path: string,
-): { readonly column?: TypedField; readonly faults: readonly DefinitionFault[] } {
+  nameFault: (name: string) => string | undefined,
+  defaultFault: (type: ColumnType, filling: unknown) => string | undefined,
+): DefinedColumn {
   const { name, nullable, default: filling, doc } = request;
   if (typeof name !== 'string' || typeof request.type !== 'string') {
     return { faults: [{ path, message: 'must be an object with name and type' }] };
@@ -44,9 +59,9 @@ export function defineColumn(
   const refuse = (member: string, message: string | undefined): void => {
     if (message !== undefined) faults.push({ path: `${path}.${member}`, message });
   };
-  refuse('name', faultOfColumnName(name));
+  refuse('name', nameFault(name));
   const type = soundType(request.type, (message) => refuse('type', message));
-  if (type !== undefined) refuse('default', faultOfDefault(type, filling));
+  if (type !== undefined) refuse('default', defaultFault(type, filling));
   refuse('doc', faultOfDoc(doc));
   if (faults.length > 0 || type === undefined) return { faults };
   const column: TypedField = {
@@ -93,7 +108,7 @@ function refuseParts(type: ColumnType, at: string, refuse: (message: string) => 
     const path = `${at}${nameText(part.name)}`;
     const fault =
       (type.kind === 'struct' ? faultOfFieldName(part.name) : undefined) ??
-      faultOfPartDefault(part) ??
+      faultOfPartDefault(part.type, part.default, type.kind) ??
       faultOfDoc(part.doc);
     if (fault !== undefined) refuse(`field ${path} ${fault}`);
     refuseParts(part.type, `${path}.`, refuse);
@@ -105,9 +120,14 @@ function faultOfDoc(doc: string | null | undefined): string | undefined {
   return `must have at most ${MAX_DOC_CHARS} characters, and no NUL`;
 }
 
-/** The grammar has no literals of nested types. */
-function faultOfPartDefault({ type, default: filling }: TypedField): string | undefined {
-  if (filling === undefined || partsOf(type).length === 0) return faultOfDefault(type, filling);
+/** Why a part of a list or struct cannot have this default. The grammar has none for elements, nor nested literals. */
+export function faultOfPartDefault(
+  type: ColumnType,
+  filling: unknown,
+  parentType: string,
+): string | undefined {
+  if (filling === undefined || filling === null) return undefined;
+  if (parentType === 'struct' && partsOf(type).length === 0) return faultOfDefault(type, filling);
   return 'must not have a default; fields of scalar types and whole columns can';
 }
 

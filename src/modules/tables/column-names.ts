@@ -22,6 +22,9 @@ export function faultOfFieldName(name: string): string | undefined {
   return faultOfAnyName(name);
 }
 
+/** The same for all spellings of a name that count as one. */
+export const foldedName = (name: string): string => name.normalize('NFC').toLowerCase();
+
 /** For each name that an earlier one equals without regard to case: its index and that of the first. */
 export function repeatedNames(
   names: readonly string[],
@@ -29,7 +32,7 @@ export function repeatedNames(
   const firstAt = new Map<string, number>();
   return names.flatMap((name, index) => {
     // DuckDB takes names that differ in case alone for one.
-    const folded = name.normalize('NFC').toLowerCase();
+    const folded = foldedName(name);
     const first = firstAt.get(folded);
     if (first !== undefined) return [{ index, first }];
     firstAt.set(folded, index);

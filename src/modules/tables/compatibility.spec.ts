@@ -58,4 +58,29 @@ describe('incompatibilities', () => {
       ['c6', 'column_dropped'],
     ]);
   });
+
+  it('judges parts of nested columns by their paths, and not those whose whole is gone', () => {
+    const nested = (...fields: Column[]) => [column(5, { type: 'struct', fields }), optional];
+    const before = nested(column(7), column(8, { type: 'list', fields: [column(9)] }));
+    expect(
+      incompatibilities(
+        before,
+        nested(
+          column(7, { name: 'x' }),
+          column(8, { type: 'list', fields: [column(9, { type: 'long' })] }),
+          column(10),
+        ),
+        'full',
+      ).map(({ column: path, rule }) => [path, rule]),
+    ).toEqual([
+      ['c5.c7', 'column_renamed'],
+      ['c5.c8.c9', 'type_widened'],
+    ]);
+    expect(incompatibilities(before, nested(column(7)), 'full')).toEqual([
+      expect.objectContaining({ column: 'c5.c8', rule: 'column_dropped' }),
+    ]);
+    expect(incompatibilities(before, [optional], 'backward')).toEqual([
+      expect.objectContaining({ column: 'c5', rule: 'column_dropped' }),
+    ]);
+  });
 });

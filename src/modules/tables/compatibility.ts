@@ -1,4 +1,5 @@
 import { columnTypeText, type Column } from '../../kernel/index.js';
+import { pathText, type ColumnPath } from './column-path.js';
 
 export const COMPATIBILITY_MODES = ['none', 'backward', 'forward', 'full'] as const;
 
@@ -46,7 +47,7 @@ const RULES = {
   },
   type_widened: {
     breaks: ['forward'],
-    applies: (before, after) => after !== undefined && isRetyped(before, after),
+    applies: (before, after) => after !== undefined && after.type !== before.type,
     message: (before, after) =>
       `those who read ${columnTypeText(before)} may meet values of ${after && columnTypeText(after)}`,
   },
@@ -66,18 +67,12 @@ const PARTIES: Readonly<Record<CompatibilityMode, readonly Party[]>> = {
   full: ['backward', 'forward'],
 };
 
-/** Parts count too, new ones do not. */
-function isRetyped(before: Column, after: Column): boolean {
-  if (before.type !== after.type) return true;
-  return (before.fields ?? []).some((part) => {
-    const next = after.fields?.find(({ id, formerIds = [] }) => [id, ...formerIds].includes(part.id));
-    return next !== undefined && isRetyped(part, next);
-  });
-}
-
 const hasDefault = (column: Column): boolean => column.default !== undefined && column.default !== null;
 
-/** Everything that `mode` refuses about going from one version's columns to the next's. Columns are told by their ids. */
+/**
+ * Everything that `mode` refuses about going from one version's columns to the next's, parts of nested ones included.
+ * Columns are told by their ids. A part whose whole is gone is not named.
+ */
 export function incompatibilities(
   before: readonly Column[],
   after: readonly Column[],
@@ -85,16 +80,28 @@ export function incompatibilities(
 ): Incompatibility[] {
   const owed = PARTIES[mode];
   if (owed.length === 0) return [];
-  const byId = new Map(
-    after.flatMap((column) => [column.id, ...(column.formerIds ?? [])].map((id) => [id, column])),
+  const rules = (Object.entries(RULES) as [CompatibilityRule, Rule][]).filter(([, { breaks }]) =>
+    breaks.some((party) => owed.includes(party)),
   );
-  const rules = Object.entries(RULES) as [CompatibilityRule, Rule][];
-  return before.flatMap((column) => {
-    const next = byId.get(column.id);
-    return rules.flatMap(([rule, { breaks, applies, message }]) =>
-      breaks.some((party) => owed.includes(party)) && applies(column, next)
-        ? [{ column: column.name, rule, message: message(column, next) }]
-        : [],
+  const judge = (
+    columns: readonly Column[],
+    next: readonly Column[],
+    parents: readonly Column[],
+  ): Incompatibility[] => {
+    const byId = new Map(
+      next.flatMap((column) => [column.id, ...(column.formerIds ?? [])].map((id) => [id, column])),
     );
-  });
+    return columns.flatMap((column) => {
+      const successor = byId.get(column.id);
+      const path: ColumnPath = [...parents, column] as unknown as ColumnPath;
+      const own = rules.flatMap(([rule, { applies, message }]) =>
+        applies(column, successor)
+          ? [{ column: pathText(path), rule, message: message(column, successor) }]
+          : [],
+      );
+      const parts = successor?.fields === undefined ? [] : (column.fields ?? []);
+      return [...own, ...judge(parts, successor?.fields ?? [], path)];
+    });
+  };
+  return judge(before, after, []);
 }

@@ -89,17 +89,12 @@ function formViolations(request: ChangeRequest, path: string): readonly Definiti
   return misplaced.length > 0 ? misplaced : valueViolations(op, request, path);
 }
 
-/** What can be said of the values without the table. */
+/** What can be said of the values without the table. Names may be paths, and are read with it. */
 function valueViolations(op: ChangeOp, request: ChangeRequest, path: string): readonly DefinitionFault[] {
   const probe = { name: 'x', type: 'string' };
   switch (op) {
     case 'add_column':
-      return faultsOf(request.column as ColumnRequest, `${path}.column`);
-    case 'rename_column':
-      return faultsOf({ ...probe, name: String(request.to) }, path).map((violation) => ({
-        ...violation,
-        path: `${path}.to`,
-      }));
+      return faultsOf({ ...(request.column as ColumnRequest), name: probe.name }, `${path}.column`);
     case 'change_type':
       return faultsOf({ ...probe, type: String(request.type) }, path);
     case 'set_doc':

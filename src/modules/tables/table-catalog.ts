@@ -29,6 +29,11 @@ export class TableCatalog {
     @Inject(TableSchemas) private readonly schemas: TableSchemas,
   ) {}
 
+  /** Columns of versions of a table, by version. */
+  schemasOf(tableId: number, versions: readonly number[]): Promise<ReadonlyMap<number, readonly Column[]>> {
+    return this.schemas.ofVersions(tableId, versions);
+  }
+
   /** In the order of their names, with the names and schemas of that snapshot. The caller checks that it exists. */
   async tablesAt(tenantId: string, snapshotId: number): Promise<readonly SnapshotTable[]> {
     const key = `${tenantId}:${snapshotId}`;

@@ -35,6 +35,33 @@ export class TableSchemas {
     return row.columns;
   }
 
+  /** Several versions of a table, in one round trip. */
+  async ofVersions(
+    tableId: number,
+    schemaVersions: readonly number[],
+  ): Promise<Map<number, readonly Column[]>> {
+    const found = new Map<number, readonly Column[]>();
+    for (const version of schemaVersions) {
+      const cached = this.versions.get(`${tableId}:${version}`);
+      if (cached !== undefined) found.set(version, cached);
+    }
+    const missing = schemaVersions.filter((version) => !found.has(version));
+    if (missing.length === 0) return found;
+    const rows = await this.transactions.pooled((pool) =>
+      query<{ schema_version: number; columns: Column[] }>(
+        pool,
+        sql`SELECT schema_version, schema_json -> 'columns' AS columns FROM table_schema_version
+            WHERE table_id = ${tableId} AND schema_version = ANY (${missing}::int[])`,
+      ),
+    );
+    for (const { schema_version: version, columns } of rows) {
+      found.set(version, columns);
+      this.versions.set(`${tableId}:${version}`, columns);
+    }
+    if (found.size < schemaVersions.length) throw new Error(`table ${tableId} lacks schema versions`);
+    return found;
+  }
+
   /** How new files of the given tables are written, by table id. Dropped tables are absent. */
   async current(tableIds: readonly number[]): Promise<Map<number, CurrentTable>> {
     const rows = await this.transactions.pooled((pool) =>

@@ -1,21 +1,20 @@
 import { type Column, columnType, METADATA_COLUMNS } from '../../../kernel/columns.js';
 import type { MergedFiles, QueryFile, QueryTable } from '../query-engine.js';
 import { duckdbType, quoteName, quoteText } from './column-sql.js';
-import { convertedValue } from './converted-value.js';
+import { convertedValue, formerSelf } from './converted-value.js';
 
 const TOKEN = METADATA_COLUMNS[0];
 
 /**
  * The table as a view of its files: columns by field id, the user's first; those that a file lacks are null.
- * Fields inside of structs are found by name.
+ * Fields inside of structs are found by name, and by id where a file has another layout.
  */
 function createView(table: QueryTable): string {
   const columns: readonly Column[] = [...table.columns, ...METADATA_COLUMNS];
+  const { merged, layouts = [] } = table;
   const parts = [
-    ...(table.files.length > 0 ? [`SELECT ${valuesOf(columns)} FROM ${scan(table.files, columns)}`] : []),
-    ...(table.merged === undefined
-      ? []
-      : [`SELECT ${valuesOf(columns)} FROM ${mergedRows(table.merged, columns)}`]),
+    ...selectsOf(table.files, columns, layouts),
+    ...(merged === undefined ? [] : [mergedSelect(merged, columns, layouts)]),
   ];
   return `CREATE VIEW ${quoteName(table.name)} AS ${parts.length > 0 ? parts.join(' UNION ALL ') : noRows(columns)}`;
 }
@@ -24,13 +23,49 @@ function createView(table: QueryTable): string {
  * Rows of data files without those that a later delete hides. It costs a look-up a row, in a table as large as the
  * delete files. An explicit join: the engine makes of NOT EXISTS with `>` a join over every distinct row.
  */
-function mergedRows({ files, deletes, key }: MergedFiles, columns: readonly Column[]): string {
+function mergedSelect(
+  { files, deletes, key }: MergedFiles,
+  columns: readonly Column[],
+  layouts: readonly (readonly Column[])[],
+): string {
   const equal = key.map(({ name }) => `d.${quoteName(name)} = x.${quoteName(name)}`);
   const later = `x.${TOKEN.name} > d.${TOKEN.name}`;
-  return (
-    `(SELECT d.* FROM ${scan(files, columns)} d ` +
-    `ANTI JOIN ${scan(deletes, [TOKEN, ...key])} x ON ${[...equal, later].join(' AND ')})`
+  const seen = `ANTI JOIN ${scan(deletes, [TOKEN, ...key])} x ON ${[...equal, later].join(' AND ')}`;
+  if (files.every(({ layout }) => layout === undefined)) {
+    return `SELECT ${valuesOf(columns)} FROM (SELECT d.* FROM ${scan(files, columns)} d ${seen})`;
+  }
+  return `SELECT d.* FROM (${selectsOf(files, columns, layouts).join(' UNION ALL ')}) d ${seen}`;
+}
+
+/** One for the files that are read by name, and one for each layout. */
+function selectsOf(
+  files: readonly QueryFile[],
+  columns: readonly Column[],
+  layouts: readonly (readonly Column[])[],
+): string[] {
+  return [...Map.groupBy(files, ({ layout }) => layout)].map(([layout, alike]) =>
+    layout === undefined
+      ? `SELECT ${valuesOf(columns)} FROM ${scan(alike, columns)}`
+      : mappedSelect(alike, columns, [...(layouts[layout] ?? []), ...METADATA_COLUMNS]),
   );
+}
+
+/** Files are read as they were written, and their values are mapped to the table's columns by field id. */
+function mappedSelect(
+  files: readonly QueryFile[],
+  columns: readonly Column[],
+  layout: readonly Column[],
+): string {
+  const values = columns.map((column) => {
+    const source = formerSelf(layout, column);
+    const value =
+      source === undefined
+        ? `CAST(NULL AS ${typeOf(column)})`
+        : convertedValue(source, column, quoteName(source.name));
+    return `${value} AS ${quoteName(column.name)}`;
+  });
+  const written = layout.map(({ former: _, ...column }) => column);
+  return `SELECT ${values.join(', ')} FROM ${scan(files, written)}`;
 }
 
 const noRows = (columns: readonly Column[]): string =>

@@ -101,7 +101,7 @@ describe('columns with room for more', () => {
     expect(incompatibilities(before.columns, columns, 'backward')).toEqual([]);
     expect(incompatibilities(before.columns, columns, 'full')).toEqual([
       expect.objectContaining({ column: 'a', rule: 'type_widened' }),
-      expect.objectContaining({ column: 'l', rule: 'type_widened' }),
+      expect.objectContaining({ column: 'l.element', rule: 'type_widened' }),
     ]);
   });
 });
