@@ -17,6 +17,7 @@ Without options ${SHORT_PROGRAMS} programs.
   --seed S       of an earlier run; a lane of programs adds its number to it
   --path P       with --seed: the program of a failure alone, as the failure printed it
   --planted      see that mistakes that are put into a copy of the build are found
+  --bugs A,B     with --planted: only these
   --help`;
 
 const { values } = parseArgs({
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     path: { type: 'string' },
     planted: { type: 'boolean', default: false },
+    bugs: { type: 'string' },
   },
 });
 if (values.help) {
@@ -45,6 +47,7 @@ const settings = {
   PROGRAMS: count('programs', values.programs) ?? String(values.long ? LONG_PROGRAMS : SHORT_PROGRAMS),
   SEED: count('seed', values.seed),
   PATH: values.path,
+  BUGS: values.bugs,
 };
 const env = { ...process.env };
 for (const [name, value] of Object.entries(settings)) {

@@ -104,6 +104,28 @@ export const PLANTED_BUGS: readonly Mistake[] = [
     ],
   },
   {
+    name: 'first-of-a-batch-wins',
+    doc: 'Of several events of a key in one batch the first is kept.',
+    edits: [
+      {
+        file: 'src/modules/engine/children/range-fold.js',
+        anchor: 'max(_visibility_token) AS _visibility_token',
+        text: 'min(_visibility_token) AS _visibility_token',
+      },
+    ],
+  },
+  {
+    name: 'deletes-whatever-their-token',
+    doc: 'A delete file hides the rows of its keys that came later, too.',
+    edits: [
+      {
+        file: 'src/modules/engine/children/query-sql.js',
+        anchor: 'const later = `x.${TOKEN.name} > d.${TOKEN.name}`;',
+        text: 'const later = `x.${TOKEN.name} <> d.${TOKEN.name}`;',
+      },
+    ],
+  },
+  {
     name: 'compatibility-is-not-judged',
     doc: 'A PATCH goes through whatever the compatibility mode says.',
     edits: [
