@@ -10,6 +10,8 @@ export interface LanesOptions {
   /** After which no new program begins, in milliseconds since the epoch. */
   readonly stopAt: number;
   readonly lanes: number;
+  /** A failure is made smaller for this long at most. */
+  readonly shrinkMs: number;
   /** A new tenant. */
   readonly place: () => Promise<Place>;
 }
@@ -30,8 +32,6 @@ interface Stop {
 }
 
 const PROGRAMS_PER_TENANT = 25;
-/** A failure is made smaller for this long at most. */
-const SHRINK_MS = 180_000;
 
 export const newProgress = (): Progress => ({
   programs: 0,
@@ -56,7 +56,7 @@ export async function playLanes(options: LanesOptions, progress: Progress): Prom
 }
 
 async function playLane(
-  { seed, path, stopAt, place: newPlace }: LanesOptions,
+  { seed, path, stopAt, shrinkMs, place: newPlace }: LanesOptions,
   lane: number,
   count: number,
   progress: Progress,
@@ -69,7 +69,7 @@ async function playLane(
     const isOver =
       failedAt === undefined
         ? stop.lane !== undefined || Date.now() > stopAt
-        : Date.now() > failedAt + SHRINK_MS;
+        : Date.now() > failedAt + shrinkMs;
     if (isOver) return;
     if (place === undefined || played % PROGRAMS_PER_TENANT === 0) place = await newPlace();
     played += 1;

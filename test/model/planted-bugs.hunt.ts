@@ -9,6 +9,7 @@ import { lanesOn, startModelService } from './model-service.js';
 import { PLANTED_BUGS } from './planted-bugs.js';
 
 const PROGRAMS = 400;
+const SHRINK_MS = 600_000;
 const LIMIT_MS = 3_600_000;
 /** Calls: a failure in twenty would tell nobody anything. */
 const SMALL = 8;
@@ -35,6 +36,7 @@ async function sizeOf(bug: Mistake): Promise<number> {
         ...lanesOn(service),
         seed: Number(seedText),
         path: undefined,
+        shrinkMs: SHRINK_MS,
         programs: PROGRAMS,
         stopAt: Infinity,
       };

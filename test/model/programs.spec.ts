@@ -5,6 +5,7 @@ import { lanesOn, startModelService } from './model-service.js';
 /** In npm test, after which no new program begins. scripts/model.mjs asks for a number of programs instead. */
 const SHORT_MS = 45_000;
 const SHORT_PROGRAMS = 10_000;
+const SHRINK_MS = 180_000;
 const SAY_EVERY_MS = 10_000;
 /** The long form and the shrinking of a failure take their time. */
 const LIMIT_MS = 4 * 3_600_000;
@@ -39,6 +40,7 @@ it(
           ...lanesOn(service),
           seed,
           path,
+          shrinkMs: SHRINK_MS,
           programs: Number(asked ?? SHORT_PROGRAMS),
           stopAt: asked === undefined ? beganAt + SHORT_MS : Infinity,
         },
