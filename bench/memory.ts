@@ -8,13 +8,13 @@ import { EVENT_COLUMNS, requestBody } from './support/events.js';
 import { drive, LoadClient } from './support/load.js';
 import { processTree, proportionalMiB, residentMiB } from './support/processes.js';
 import { ok, startStack } from './support/stack.js';
+import { startLine } from './support/start-line.js';
 import { printTable } from './support/table.js';
 
 const BATCH = 500;
 const CLIENTS = 4;
 const STEPS = 10;
 const SETTLE_MS = 10_000;
-const ROOT = new URL('../../', import.meta.url);
 
 const { values: options } = parseArgs({
   options: { events: { type: 'string', default: '1000000' }, help: { type: 'boolean', default: false } },
@@ -31,7 +31,7 @@ if (options.help) {
 
 async function idleStart(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-idle-'));
-  const child = spawn(process.execPath, [new URL('dist/src/main.js', ROOT).pathname], {
+  const child = spawn(process.execPath, startLine(), {
     env: { PATH: process.env.PATH, TIDEMARK_DATA_DIR: join(folder, 'data'), TIDEMARK_HTTP_PORT: '0' },
     stdio: ['ignore', 'pipe', 'ignore'],
   });

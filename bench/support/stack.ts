@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startBenchPostgres } from './postgres.js';
+import { startLine } from './start-line.js';
 
 /** From dist/bench/support. */
 const ROOT = new URL('../../../', import.meta.url);
@@ -130,7 +131,7 @@ async function startRole(
 ): Promise<{ child: ChildProcess; url: string }> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const child = spawn(process.execPath, [new URL('dist/src/main.js', ROOT).pathname], {
+  const child = spawn(process.execPath, startLine(), {
     env: {
       PATH: process.env.PATH,
       ...environment,

@@ -6,6 +6,7 @@ const CLOSED = new Error('the connection is closed, or the reply is over');
 /** Aborts when the client goes away, or the reply is over. */
 export function untilClosed({ raw }: FastifyReply): AbortSignal {
   const closed = new AbortController();
-  raw.once('close', () => closed.abort(CLOSED));
+  if (raw.closed) closed.abort(CLOSED);
+  else raw.once('close', () => closed.abort(CLOSED));
   return closed.signal;
 }

@@ -61,8 +61,8 @@ export class IngestController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<IngestReplyDto> {
     const requestKey = readRequestKey(idempotencyKey);
-    const signal = untilClosed(reply);
-    const call = { tenantId, tableName, keyId, body, requestKey, queryString, signal };
+    const untilGone = () => untilClosed(reply);
+    const call = { tenantId, tableName, keyId, body, requestKey, queryString, untilGone };
     const outcome = await this.ingests.ingest(call);
     const answer = toIngestReplyDto(outcome);
     reply.status(answer.status === 'visible' ? HttpStatus.OK : HttpStatus.ACCEPTED);

@@ -19,8 +19,8 @@ export interface IngestCall {
   /** The `Idempotency-Key` header. */
   readonly requestKey: string | undefined;
   readonly queryString: Readonly<Record<string, unknown>>;
-  /** Ends the wait for visibility; the write stands. */
-  readonly signal: AbortSignal;
+  /** Ends the wait for visibility; the write stands. Asked for only where there is a wait: most requests have none. */
+  readonly untilGone: () => AbortSignal;
 }
 
 export interface IngestOutcome extends IngestAck {
@@ -59,7 +59,7 @@ export class IngestService {
     const ack = quarantine ? { quarantinedCount: 0, ...kept } : kept;
     this.pendingLimit.acknowledged(tenantId, ack.maxVisibilityToken);
     if (!wait) return ack;
-    const visible = await this.waiter.waitFor(tenantId, ack.maxVisibilityToken, timeoutMs, call.signal);
+    const visible = await this.waiter.waitFor(tenantId, ack.maxVisibilityToken, timeoutMs, call.untilGone());
     return { ...ack, waited: { timeoutMs, snapshotId: visible?.snapshotId } };
   }
 
