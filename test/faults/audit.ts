@@ -6,6 +6,7 @@ import { keyOf, requestKeyOf } from './events.js';
 import type { RequestEntry } from './history.js';
 import { settleTables } from './changes.js';
 import { call, isOk } from './http.js';
+import { readKeyedFinal } from './keyed.js';
 import { replayAll } from './operator.js';
 import type { Random } from './random.js';
 import { query, withBrief, type QueryReply } from './readers.js';
@@ -44,6 +45,7 @@ export async function auditWorld(
       clock,
       rows: answer.rows.map(toSeenRow),
     });
+    if (tenant.brief !== undefined) await readKeyedFinal(world, tenant, clock, healMs);
     const letters = await catalog.deadLetters(tenant.id);
     world.record({ e: 'dead-letters', tenant: tenant.id, letters });
     if (what.receipts) await auditReceipts(world, tenant, random, healMs);

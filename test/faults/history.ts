@@ -111,6 +111,23 @@ export type Entry =
       readonly state: string;
       readonly token?: number;
     }
+  /** A request to the keyed table, all of its records new under one key. */
+  | {
+      readonly e: 'keyed-request';
+      readonly r: number;
+      readonly tenant: string;
+      readonly ops: readonly KeyedOp[];
+    }
+  /** Its highest token. */
+  | { readonly e: 'keyed-answer'; readonly r: number; readonly tenant: string; readonly token: number }
+  | {
+      readonly e: 'keyed-rows';
+      readonly tenant: string;
+      readonly asked: { readonly token?: number; readonly snapshot?: number };
+      readonly snapshot: number;
+      readonly watermark: number;
+      readonly rows: readonly KeyedRow[];
+    }
   /** A table was changed, dropped or brought back. */
   | { readonly e: 'change'; readonly tenant: string; readonly what: string }
   | { readonly e: 'chain'; readonly tenant: string; readonly snapshots: readonly SnapshotLine[] }
@@ -126,6 +143,12 @@ export type Entry =
   | { readonly e: 'fault'; readonly what: string; readonly on: string; readonly kill: boolean }
   /** What must happen did not, within its time. */
   | { readonly e: 'stuck'; readonly what: string };
+
+/** A key, and what is done to it. */
+export type KeyedOp = readonly [key: number, op: 'upsert' | 'delete'];
+
+/** Key, request, position, token. */
+export type KeyedRow = readonly [number, number, number, number];
 
 export interface LetterLine {
   readonly id: number;

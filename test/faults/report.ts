@@ -36,6 +36,10 @@ export class Tally {
     this.violations.push(...verdict.violations);
     for (const entry of entries) {
       if (entry.e === 'change') this.changes.set(entry.what, (this.changes.get(entry.what) ?? 0) + 1);
+      if (entry.e === 'keyed-answer' || entry.e === 'keyed-rows') {
+        const what = entry.e === 'keyed-rows' ? 'reads of keyed tables' : 'requests to keyed tables';
+        this.changes.set(what, (this.changes.get(what) ?? 0) + 1);
+      }
       if (entry.e === 'resolved') {
         const what = `dead letters answered as ${entry.state}`;
         this.changes.set(what, (this.changes.get(what) ?? 0) + 1);

@@ -3,6 +3,7 @@ import { auditWorld } from './audit.js';
 import { Catalog } from './catalog.js';
 import { runChanges } from './changes.js';
 import { History, mergeHistories, readHistory, type Entry } from './history.js';
+import { runKeyedReader, runKeyedWriter } from './keyed.js';
 import { check, type Verdict } from './model/checker.js';
 import { runNemesis } from './nemesis.js';
 import { runOperator } from './operator.js';
@@ -56,7 +57,14 @@ export async function runRound(
     const clients = [
       writers.ended,
       ...plan.readers.map((reader) => runReader(world, reader, random.fork())),
-      ...(plan.changes === true ? [runChanges(world, random.fork()), runOperator(world, random.fork())] : []),
+      ...(plan.changes === true
+        ? [
+            runChanges(world, random.fork()),
+            runOperator(world, random.fork()),
+            ...[1, 2].map(() => runKeyedWriter(world, random.fork())),
+            runKeyedReader(world, random.fork()),
+          ]
+        : []),
     ];
     const sampling = sample(world, catalog, ended.signal);
     // It is waited for at the end.

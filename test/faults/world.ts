@@ -1,5 +1,6 @@
 import type { Entry, History, RequestEntry, SeenRow } from './history.js';
 import { call, isOk } from './http.js';
+import { KEYED_TABLE } from './keyed.js';
 import { COLUMNS } from './events.js';
 import type { Random } from './random.js';
 import { eventually } from './servers.js';
@@ -67,6 +68,7 @@ export class World {
       const id = `${names.round}-${String.fromCharCode(97 + t)}`;
       const brief = names.brief === true ? 'brief' : undefined;
       const key = await createTenant(stack, id, brief === undefined ? tables : [...tables, brief]);
+      if (brief !== undefined) await insist(stack, 'the keyed table', '/v1/tables', key, KEYED_TABLE);
       tenants.push({ id, key, tables, brief, acknowledged: new Map(), token: 0, snapshots: [] });
     }
     return new World(stack, tenants, counters, history);

@@ -168,6 +168,25 @@ describe('the checker', () => {
         final(10),
       ],
     ],
+    [
+      'keyed rows at every watermark',
+      [
+        {
+          e: 'keyed-request',
+          r: 1,
+          tenant: TENANT,
+          ops: [
+            [1, 'upsert'],
+            [2, 'upsert'],
+            [1, 'delete'],
+          ],
+        },
+        { e: 'keyed-answer', r: 1, tenant: TENANT, token: 3 },
+        { e: 'keyed-rows', tenant: TENANT, asked: {}, snapshot: 1, watermark: 1, rows: [[1, 1, 0, 1]] },
+        { e: 'keyed-rows', tenant: TENANT, asked: {}, snapshot: 2, watermark: 3, rows: [[2, 1, 1, 2]] },
+        final(3),
+      ],
+    ],
   ])('bears %s', (_, entries) => {
     expect(kindsOf(...entries)).toEqual([]);
   });
@@ -191,6 +210,25 @@ describe('the checker', () => {
         spoiled('event-1-3'),
         letters(letter(1, 'event-1-3', 4, 11)),
         final(11, partOf(ALL_BUT_3, 1, 10)),
+      ],
+    ],
+    [
+      'a key with a row that a later delete took away, and one without the row that it has',
+      ['torn', 'lost'],
+      [
+        {
+          e: 'keyed-request',
+          r: 1,
+          tenant: TENANT,
+          ops: [
+            [1, 'upsert'],
+            [2, 'upsert'],
+            [1, 'delete'],
+          ],
+        },
+        { e: 'keyed-answer', r: 1, tenant: TENANT, token: 3 },
+        { e: 'keyed-rows', tenant: TENANT, asked: {}, snapshot: 2, watermark: 3, rows: [[1, 1, 0, 1]] },
+        final(3),
       ],
     ],
     [

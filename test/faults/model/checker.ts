@@ -1,5 +1,6 @@
 import type { Entry } from '../history.js';
 import { checkChain, checkFiles } from './check-catalog.js';
+import { checkKeyed } from './check-keyed.js';
 import { checkReads } from './check-reads.js';
 import { checkRequests } from './check-requests.js';
 import { readModel } from './tenant-model.js';
@@ -35,6 +36,7 @@ export function check(entries: Iterable<Entry>): Verdict {
       violations.add('stuck', `the rows of ${model.tenant} could not be read in the end`);
     else checkRequests(model, violations);
     checkReads(model, violations);
+    checkKeyed(model, violations);
     checkChain(model, violations);
   }
   checkFiles(run, violations);

@@ -1,4 +1,4 @@
-import type { Entry, LetterLine, RequestEntry, SeenRow, SnapshotLine } from '../history.js';
+import type { Entry, KeyedOp, LetterLine, RequestEntry, SeenRow, SnapshotLine } from '../history.js';
 import { fatesOf, isSpecial, type RequestFates } from './fates.js';
 
 export type EntryOf<K extends Entry['e']> = Extract<Entry, { e: K }>;
@@ -29,6 +29,8 @@ export class TenantModel {
   readonly requests = new Map<number, RequestModel>();
   readonly reads: ReadModel[] = [];
   readonly watermarks: EntryOf<'watermark'>[] = [];
+  readonly keyedRequests = new Map<number, { readonly ops: readonly KeyedOp[]; readonly tokens: number[] }>();
+  readonly keyedReads: EntryOf<'keyed-rows'>[] = [];
   final: EntryOf<'final'> | undefined;
   chain: readonly SnapshotLine[] = [];
   letters: readonly LetterLine[] = [];
@@ -179,6 +181,18 @@ export function readModel(entries: Iterable<Entry>): RunModel {
         for (const id of entry.ids) if (!resolveFloors.has(id)) resolveFloors.set(id, knownToken);
         break;
       }
+      case 'keyed-request':
+        tenantOf(entry.tenant).keyedRequests.set(entry.r, { ops: entry.ops, tokens: [] });
+        break;
+      case 'keyed-answer': {
+        const tenant = tenantOf(entry.tenant);
+        tenant.keyedRequests.get(entry.r)?.tokens.push(entry.token);
+        tenant.knownToken = Math.max(tenant.knownToken, entry.token);
+        break;
+      }
+      case 'keyed-rows':
+        tenantOf(entry.tenant).keyedReads.push(entry);
+        break;
       case 'resolved':
         tenantOf(entry.tenant).resolved.push(entry);
         break;
