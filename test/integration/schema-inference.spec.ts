@@ -159,10 +159,33 @@ describe('a dry run', () => {
       key,
       body: { evolution_mode: 'evolve', compatibility_mode: 'forward' },
     });
+    expect((await infer([{ id: 1, fresh: 1, other: 'x' }], '?table=t')).body).toMatchObject({
+      refusals: [],
+      violations: [],
+    });
     expect((await infer([{ id: 1.5 }], '?table=t')).body).toMatchObject({
       refusals: [{ column: 'id', rule: 'type_widened' }],
       violations: [{ record: 0, path: '$.records[0].payload.id' }],
     });
+  });
+
+  it.each([
+    ['flat', (fields: object) => fields],
+    ['nested', (fields: object) => ({ lines: [{ deep: fields }] })],
+  ])('refuses %s fields beyond all measure, as ingest does', async (_, wrap) => {
+    const payload = wrap(Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`f${index}`, 1])));
+    await create({ evolution_mode: 'evolve', schema: { columns: [{ name: 'id', type: 'int' }] } });
+    const record = { idempotency_key: 'k', payload };
+    const sent = await app.call('POST', '/v1/ingest/t', { key: writer, body: { records: [record] } });
+    for (const refused of [sent, await infer([payload], '?table=t'), await infer([payload])]) {
+      expect(refused).toMatchObject({
+        status: 400,
+        body: { error_code: 'SCHEMA_VIOLATION', context: { violations: [{ rule: 'column_limit' }] } },
+      });
+    }
+    const body = { records: [record], on_invalid: 'quarantine' };
+    const kept = await app.call('POST', '/v1/ingest/t', { key: writer, body });
+    expect(kept).toMatchObject({ status: 202, body: { quarantined_count: 1 } });
   });
 
   it('refuses what is no sample', async () => {

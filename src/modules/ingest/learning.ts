@@ -3,12 +3,14 @@ import { AppError, inTurns, type TypedField } from '../../kernel/index.js';
 import type { IngestBody } from '../../http/index.js';
 import type { IngestRecord } from '../bus/index.js';
 import {
+  beyondInference,
   FieldNeeds,
   GrowthRefusal,
   SCHEMA_INCOMPATIBLE,
   SCHEMA_VIOLATION,
   TableGrowth,
   TableRegistry,
+  TooManyFields,
   type IngestTable,
 } from '../tables/index.js';
 import { placeOfField } from './field-place.js';
@@ -79,13 +81,14 @@ export class Learning {
     body: SentBody,
   ): Promise<IngestTable | undefined> {
     const { tenantId, tableName, quarantine, keyId } = call;
-    const needed = await neededFields(table, body);
-    if (needed.length === 0) return undefined;
     try {
+      const needed = await neededFields(table, body);
+      if (needed.length === 0) return undefined;
       await this.growth.grow({ tenantId, tableId: table.tableId, tableName, needed, by: keyId });
     } catch (error) {
       // What cannot be learnt goes to the dead letters then.
       if (quarantine && isUnlearnable(error)) return undefined;
+      if (error instanceof TooManyFields) throw beyondInference(tableName, error);
       if (error instanceof GrowthRefusal) throw error.placed((path) => placeOfField(body, path));
       throw error;
     }
@@ -94,7 +97,8 @@ export class Learning {
 }
 
 const isUnlearnable = (error: unknown): boolean =>
-  error instanceof AppError && (error.spec === SCHEMA_VIOLATION || error.spec === SCHEMA_INCOMPATIBLE);
+  error instanceof TooManyFields ||
+  (error instanceof AppError && (error.spec === SCHEMA_VIOLATION || error.spec === SCHEMA_INCOMPATIBLE));
 
 async function neededFields(table: IngestTable, body: SentBody): Promise<TypedField[]> {
   const needs = new FieldNeeds(table.fields);

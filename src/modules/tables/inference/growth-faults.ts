@@ -73,5 +73,5 @@ function addNameFaults(
 }
 
 function depthOf({ fields = [] }: Column): number {
-  return fields.length === 0 ? 0 : 1 + Math.max(...fields.map(depthOf));
+  return fields.reduce((depth, part) => Math.max(depth, 1 + depthOf(part)), 0);
 }

@@ -1,6 +1,7 @@
 import { AppError } from '../../../kernel/index.js';
 import { SCHEMA_VIOLATION } from '../tables.errors.js';
 import { memberPath } from '../violation.js';
+import type { TooManyFields } from './field-budget.js';
 import type { GrowthFault } from './growth-faults.js';
 
 const SHOWN_FAULTS = 100;
@@ -20,7 +21,7 @@ const placeOf = ({ path }: GrowthFault): FaultPlace => ({
 /** Fields that no column can be made of. */
 export class GrowthRefusal extends AppError {
   constructor(
-    private readonly tableName: string,
+    private readonly tableName: string | undefined,
     private readonly faults: readonly GrowthFault[],
     place: (fault: GrowthFault) => FaultPlace = placeOf,
   ) {
@@ -41,5 +42,11 @@ export class GrowthRefusal extends AppError {
     return new GrowthRefusal(this.tableName, this.faults, (fault) => place(fault.path) ?? placeOf(fault));
   }
 }
+
+/** The refusal of a sample that has more fields than inference looks at. */
+export const beyondInference = (
+  tableName: string | undefined,
+  { field, message }: TooManyFields,
+): GrowthRefusal => new GrowthRefusal(tableName, [{ path: [field], rule: 'column_limit', message }]);
 
 const shown = (name: string): string => name.slice(0, SHOWN_CHARS).toWellFormed();

@@ -1,6 +1,7 @@
 import type { ColumnType, TypedField } from '../../../kernel/index.js';
 import { REFUSED, scalarCheck, type ColumnCheck } from '../column-checks.js';
 import { isJsonObject } from '../exact-number.js';
+import { FieldBudget } from './field-budget.js';
 import { joinedType, listElement } from './joined-type.js';
 import { Observation, type InferenceRules } from './observation.js';
 
@@ -10,26 +11,23 @@ import { Observation, type InferenceRules } from './observation.js';
  */
 export class FieldNeeds {
   private readonly known: ReadonlyMap<string, KnownField>;
-  /** What was seen of fields that are not there. */
-  readonly unknown = new Observation();
+  private readonly unknown: Observation;
 
-  constructor(private readonly fields: readonly TypedField[]) {
-    this.known = new Map(fields.map(({ name, type }) => [name, new KnownField(type)]));
+  constructor(
+    private readonly fields: readonly TypedField[],
+    budget = new FieldBudget(),
+  ) {
+    this.known = new Map(fields.map(({ name, type }) => [name, new KnownField(type, budget)]));
+    this.unknown = new Observation(budget);
   }
 
-  /** Of a payload as it was parsed, which is not changed. */
+  /** Of a payload as it was parsed, which is not changed. Throws `TooManyFields`. */
   observe(object: Readonly<Record<string, unknown>>, record: number): void {
     for (const name of Object.keys(object)) {
       const known = this.known.get(name);
       if (known === undefined) this.unknown.field(name).observe(object[name], record);
       else known.observe(object[name], record);
     }
-  }
-
-  /** What a field of the given list did not take. Undefined where it took everything, or is not there. */
-  misfitOf(name: string): Observation | undefined {
-    const misfit = this.known.get(name)?.misfit;
-    return misfit === undefined || misfit.seen.size === 0 ? undefined : misfit;
   }
 
   /** Known fields that need another type, with that type, then the unknown ones. Empty where nothing is needed. */
@@ -47,14 +45,18 @@ export class FieldNeeds {
 
 /** One field, list element or struct of the table as it is, and what it would have to become. */
 class KnownField {
-  readonly misfit = new Observation();
+  private readonly misfit: Observation;
   private readonly check: ColumnCheck | undefined;
   private readonly parts: FieldNeeds | undefined;
   private readonly element: KnownField | undefined;
 
-  constructor(private readonly type: ColumnType) {
-    if (type.kind === 'struct') this.parts = new FieldNeeds(type.fields);
-    else if (type.kind === 'list') this.element = new KnownField(type.element.type);
+  constructor(
+    private readonly type: ColumnType,
+    budget: FieldBudget,
+  ) {
+    this.misfit = new Observation(budget);
+    if (type.kind === 'struct') this.parts = new FieldNeeds(type.fields, budget);
+    else if (type.kind === 'list') this.element = new KnownField(type.element.type, budget);
     else if (type.kind !== 'json') this.check = scalarCheck(type).check;
   }
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { parseType, typedField, typeText, type ColumnType, type TypedField } from '../../../kernel/index.js';
 import { toExactNumber } from '../exact-number.js';
 import { PayloadValidator } from '../payload-validator.js';
+import { MAX_FIELDS_SEEN, TooManyFields } from './field-budget.js';
 import { grownColumns, type Growing } from './grown-columns.js';
 import { FieldNeeds } from './needed-fields.js';
 import { Observation, type InferenceRules } from './observation.js';
@@ -58,6 +59,20 @@ describe('the type of a field', () => {
   ])('is %s of %j where the schema is for good', (type, values) =>
     expect(typeOf(values, FOR_GOOD)).toBe(type),
   );
+});
+
+it('looks at so many fields of a sample, and not inside of what is json', () => {
+  const fields = Object.fromEntries(Array.from({ length: MAX_FIELDS_SEEN }, (_, index) => [`f${index}`, 1]));
+  const needs = new FieldNeeds([{ name: 's', type: parseType('struct<a: int>'), nullable: true }]);
+  needs.observe({ s: fields }, 0);
+  needs.observe({ s: fields }, 1);
+  expect(() => needs.observe({ more: 1 }, 2)).toThrow(TooManyFields);
+  const mixed = new Observation();
+  mixed.observe({ a: 1 }, 0);
+  mixed.observe(1, 1);
+  mixed.observe(fields, 2);
+  mixed.observe({ ...fields, more: 1 }, 3);
+  expect(mixed.type(EVOLVES)).toEqual({ kind: 'json' });
 });
 
 const leaf = fc.oneof(

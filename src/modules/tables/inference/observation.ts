@@ -1,6 +1,7 @@
 import type { ColumnType, TypedField } from '../../../kernel/index.js';
 import { REFUSED, scalarCheck } from '../column-checks.js';
 import { isJsonObject } from '../exact-number.js';
+import { FieldBudget } from './field-budget.js';
 import { listElement } from './joined-type.js';
 
 /** How what was seen becomes types. */
@@ -74,16 +75,29 @@ export class Observation {
   element: Observation | undefined;
   /** False once an integer was seen that a double would round. */
   private exactInDouble = true;
+  private family: string | undefined;
+  private isMixed = false;
 
-  /** Values as they were parsed, without loss. Changes nothing in them. */
+  /** Shared by the observations of one sample. */
+  constructor(private readonly budget = new FieldBudget()) {}
+
+  /** Values as they were parsed, without loss. Changes nothing in them. Throws `TooManyFields`. */
   observe(value: unknown, record: number): void {
     const kind = kindOf(value);
     const seen = this.seen.get(kind);
-    if (seen === undefined) this.seen.set(kind, { count: 1, record, example: value });
-    else seen.count += 1;
+    if (seen !== undefined) seen.count += 1;
+    else {
+      this.seen.set(kind, { count: 1, record, example: value });
+      if (kind !== 'null') {
+        this.family ??= FAMILIES[kind];
+        this.isMixed ||= this.family !== FAMILIES[kind];
+      }
+    }
+    // What is inside of json does not matter.
+    if (this.isMixed) return;
     if (kind === 'long' && this.exactInDouble) this.exactInDouble = isDouble(value);
     if (kind === 'list') {
-      this.element ??= new Observation();
+      this.element ??= new Observation(this.budget);
       for (const item of value as unknown[]) this.element.observe(item, record);
     } else if (kind === 'struct') this.observeFields(value as Record<string, unknown>, record);
   }
@@ -94,19 +108,20 @@ export class Observation {
 
   field(name: string): Observation {
     let field = this.fields.get(name);
-    if (field === undefined) this.fields.set(name, (field = new Observation()));
+    if (field !== undefined) return field;
+    this.budget.take(name);
+    field = new Observation(this.budget);
+    this.fields.set(name, field);
     return field;
   }
 
   /** Undefined where there is nothing yet to tell it from. */
   type(rules: InferenceRules): ColumnType | undefined {
-    const kinds = [...this.seen.keys()].filter((kind) => kind !== 'null');
-    const families = new Set(kinds.map((kind) => FAMILIES[kind]));
-    const [family] = families;
+    const { family } = this;
     if (family === undefined) return rules.forGood ? JSON_TYPE : undefined;
-    if (families.size > 1) return JSON_TYPE;
+    if (this.isMixed) return JSON_TYPE;
     if (family === 'number') return this.numberType(rules) ?? JSON_TYPE;
-    if (family === 'text') return { kind: kinds.length === 1 ? (kinds[0] as 'string') : 'string' };
+    if (family === 'text') return this.textType();
     if (family === 'list')
       return { kind: 'list', element: listElement(this.element?.type(rules) ?? JSON_TYPE) };
     if (family === 'boolean') return { kind: 'boolean' };
@@ -124,10 +139,12 @@ export class Observation {
 
   /** True where values were seen that have no type in common but json. */
   get isConflict(): boolean {
-    const families = new Set(
-      [...this.seen.keys()].flatMap((kind) => (kind === 'null' ? [] : FAMILIES[kind])),
-    );
-    return families.size > 1 || (families.has('number') && this.numberType({ forGood: false }) === undefined);
+    return this.isMixed || (this.family === 'number' && this.numberType({ forGood: false }) === undefined);
+  }
+
+  private textType(): ColumnType {
+    const [kind, ...others] = [...this.seen.keys()].filter((seen) => seen !== 'null');
+    return { kind: others.length === 0 ? (kind as 'string') : 'string' };
   }
 
   /** Undefined where no type of numbers holds them all. */

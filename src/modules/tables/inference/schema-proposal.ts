@@ -1,10 +1,19 @@
-import { columnTypeText, inTurns, typedField, type Column } from '../../../kernel/index.js';
+import {
+  columnTypeText,
+  FIRST_USER_FIELD_ID,
+  inTurns,
+  typedField,
+  type Column,
+} from '../../../kernel/index.js';
 import { incompatibilities } from '../compatibility.js';
+import { lastFieldId } from '../field-ids.js';
 import { RecordValidator } from '../record-validator.js';
 import type { EvolutionMode } from '../table-definition.js';
 import type { Table } from '../table.store.js';
 import { describeFound, memberPath } from '../violation.js';
+import { TooManyFields } from './field-budget.js';
 import { grownColumns, type Growing } from './grown-columns.js';
+import { beyondInference } from './growth.errors.js';
 import { growthFaults, keyGrowthFaults } from './growth-faults.js';
 import { FieldNeeds } from './needed-fields.js';
 import { Observation, type InferenceRules } from './observation.js';
@@ -46,10 +55,24 @@ export interface SchemaProposal {
 }
 
 const MAX_ROUNDS = 10;
-const FIRST_COLUMN: Growing = { columns: [], lastColumnId: 4 };
 
-/** What the payloads would make of a table, or of a new one. They are not changed. */
+/**
+ * What the payloads would make of a table, or of a new one. They are not changed. Rejects with a `GrowthRefusal` for more
+ * fields than inference looks at.
+ */
 export async function proposeSchema(
+  payloads: readonly Readonly<Record<string, unknown>>[],
+  table: Table | undefined,
+  mode: EvolutionMode | undefined,
+): Promise<SchemaProposal> {
+  try {
+    return await proposal(payloads, table, mode);
+  } catch (error) {
+    throw error instanceof TooManyFields ? beyondInference(table?.tableName, error) : error;
+  }
+}
+
+async function proposal(
   payloads: readonly Readonly<Record<string, unknown>>[],
   table: Table | undefined,
   mode: EvolutionMode | undefined,
@@ -84,7 +107,8 @@ async function grownFor(
   before: readonly Column[],
   rules: InferenceRules,
 ): Promise<readonly Column[]> {
-  let grown: Growing = { ...FIRST_COLUMN, columns: before };
+  const lastColumnId = Math.max(FIRST_USER_FIELD_ID - 1, lastFieldId(before));
+  let grown: Growing = { columns: before, lastColumnId };
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const needs = new FieldNeeds(grown.columns.map(typedField));
     await inTurns(payloads, (payload, index) => needs.observe(payload, index));
@@ -162,8 +186,8 @@ const seenTypes = ({ seen }: Observation): SeenType[] =>
     .map(([type, { count, record, example }]) => ({ type, count, record, example: describeFound(example) }));
 
 function conflictsIn(field: Observation, path: string): { path: string; seen: SeenType[] }[] {
-  const here = field.isConflict ? [{ path, seen: seenTypes(field) }] : [];
+  if (field.isConflict) return [{ path, seen: seenTypes(field) }];
   const inElements = field.element === undefined ? [] : conflictsIn(field.element, `${path}[*]`);
   const inFields = [...field.fields].flatMap(([name, part]) => conflictsIn(part, path + memberPath(name)));
-  return [...here, ...inElements, ...inFields];
+  return [...inElements, ...inFields];
 }

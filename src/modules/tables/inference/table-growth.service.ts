@@ -8,7 +8,7 @@ import type { TableDefEntity } from '../table-def.entity.js';
 import { TableRegistry } from '../table-registry.js';
 import { TableStore, toTable, type Table, type TableVersion } from '../table.store.js';
 import { schemaIncompatible, tableNotFound } from '../tables.errors.js';
-import { grownColumns } from './grown-columns.js';
+import { grownColumns, type Growing } from './grown-columns.js';
 import { growthFaults, keyGrowthFaults } from './growth-faults.js';
 import { GrowthRefusal } from './growth.errors.js';
 import { joinedFields } from './joined-type.js';
@@ -28,6 +28,8 @@ interface Waiting {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
+
+const NO_COLUMNS: Growing = { columns: [], lastColumnId: 4 };
 
 /**
  * Changes schemas for what events bring. While one change of a table is under way in this process the next requests
@@ -50,6 +52,10 @@ export class TableGrowth {
    * then nothing was changed.
    */
   async grow(request: GrowthRequest): Promise<void> {
+    // Whatever the table has, it would have these: no lock is taken for what cannot be.
+    const faults = growthFaults([], grownColumns(NO_COLUMNS, request.needed).columns);
+    if (faults.some(({ rule }) => rule === 'column_limit'))
+      throw new GrowthRefusal(request.tableName, faults);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const key = `${request.tenantId}/${request.tableId}`;
     const queue = this.waiting.get(key);
