@@ -9,6 +9,7 @@ import { LedgerLife1796000000400 } from './1796000000400-ledger-life.js';
 import { SteadyLoad1796000000401 } from './1796000000401-steady-load.js';
 import { SchemaEvolution1796000000600 } from './1796000000600-schema-evolution.js';
 import { KeyedTables1796000000710 } from './1796000000710-keyed-tables.js';
+import { MixedPartitions1796000000720 } from './1796000000720-mixed-partitions.js';
 import { TablesWithoutSchema1796000000730 } from './1796000000730-tables-without-schema.js';
 import { DeadLetterLife1796000000740 } from './1796000000740-dead-letter-life.js';
 import { RoomOnPages1796000000741 } from './1796000000741-room-on-pages.js';
@@ -27,6 +28,7 @@ export const MIGRATIONS = [
   SteadyLoad1796000000401,
   SchemaEvolution1796000000600,
   KeyedTables1796000000710,
+  MixedPartitions1796000000720,
   TablesWithoutSchema1796000000730,
   DeadLetterLife1796000000740,
   RoomOnPages1796000000741,

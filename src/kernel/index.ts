@@ -53,6 +53,21 @@ export { inTurns } from './in-turns.js';
 export { createLogger, LOGGER, type Logger } from './logger.js';
 export { METRICS, type MetricsRegistry } from './metrics.js';
 export { freeBuffer, joinBuffers } from './own-memory.js';
+export {
+  FIRST_PARTITION_FIELD_ID,
+  MAX_PARTITION_FIELDS,
+  maxWidth,
+  parseTransform,
+  TRANSFORM_SOURCES,
+  UNPARTITIONED,
+  type PartitionField,
+  type PartitionSpec,
+  type PartitionTransform,
+  type PartitionValue,
+  type PartitionValues,
+  type SortDirection,
+  type SortField,
+} from './partition-spec.js';
 export { isProcessAlive } from './process-liveness.js';
 export {
   READINESS_SCOPES,

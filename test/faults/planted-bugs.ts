@@ -28,6 +28,7 @@ const INGEST_MIGRATION = 'migrations/1795000000002-ingest-bus.js';
 const LEASE = 'src/modules/bus/sql/lease.js';
 const PUBLISHER = 'src/modules/snapshots/publisher.js';
 const COMMITTER = 'src/modules/commit/claim-committer.js';
+const UPLOADS = 'src/modules/commit/claim-uploads.js';
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
@@ -155,17 +156,16 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     shows: ['file'],
     edits: [
       {
-        file: COMMITTER,
-        anchor: `            await this.store.putFile(key, file.path, { sha256: file.sha256, signal });
-            await failpoint('commit.uploaded');
-`,
-        text: `            await failpoint('commit.uploaded');\n`,
+        file: UPLOADS,
+        anchor:
+          'await this.store.putFile(next.key, next.file.path, { sha256: next.file.sha256, signal: either });',
+        text: '',
       },
       {
-        file: COMMITTER,
+        file: UPLOADS,
         anchor: 'const rows = await this.transactions.single((pool) => this.dataFiles.insertPending(',
-        text: `for (const { key, file } of objects)
-            await this.store.putFile(key, file.path, { sha256: file.sha256, signal });
+        text: `for (const [index, { file }] of files.entries())
+            await this.store.putFile(pending[index].path, file.path, { sha256: file.sha256, signal });
         const rows = await this.transactions.single((pool) => this.dataFiles.insertPending(`,
       },
     ],
@@ -224,14 +224,16 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: COMMITTER,
-        anchor: 'const fileIds = await this.upload(objects, pending, signal);',
-        text: `let fileIds;
-        try {
-            fileIds = await this.upload(objects, pending, signal);
-        }
-        catch (error) {
-            return { tableId, maxVisibilityToken, eventCount: 0, fileIds: [], dead: (await this.writer.dead(table, error.message)).dead };
-        }`,
+        anchor: 'const tables = await this.uploadTables(claim, written, signal);',
+        text: `let tables;
+            try {
+                tables = await this.uploadTables(claim, written, signal);
+            }
+            catch (error) {
+                tables = written.map((table) => ({ ...table, eventCount: 0, fileIds: [] }));
+                for (const [index, table] of tablesOf(claim).entries())
+                    written[index].dead = (await this.writer.dead(table, error.message)).dead;
+            }`,
       },
     ],
   },

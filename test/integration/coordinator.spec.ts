@@ -221,10 +221,9 @@ describe('dropped tables', () => {
     const visits = await stage.createTable(TENANT, 'visits');
     await stage.append(TENANT, orders, 'a', 'b');
     const last = await stage.append(TENANT, visits, 'x');
-    let dropped = false;
+    let dropping: Promise<unknown> | undefined;
     const store = storeWith(async (...args) => {
-      if (!dropped) await stage.tables.drop(TENANT, 'orders', 'test');
-      dropped = true;
+      await (dropping ??= stage.tables.drop(TENANT, 'orders', 'test'));
       return stage.store.putFile(...args);
     });
     await turn({ store });

@@ -15,6 +15,7 @@ import {
   testFolder,
   type TestFolder,
   writeBody,
+  writeOne,
 } from '../support/engine.js';
 
 let folder: TestFolder;
@@ -128,7 +129,7 @@ describe('writeParquet', () => {
       },
       { l: 9007199254740991, s: null },
     ]);
-    const written = await engine.writeParquet(job);
+    const written = await writeOne(engine, job);
     expect(written.rowCount).toBe(3);
     const rows = await readBack(job.output, '* REPLACE (CAST(tz AS VARCHAR) AS tz)');
     expect(rows).toEqual([
@@ -211,11 +212,11 @@ describe('writeParquet', () => {
       },
       { b: 2, o: 7, k: 'b', e: '2024-06-01T00:00:00Z', p: { n: -5, 'weird " . 😀': 'a', x: 2 } },
     ]);
-    const written = await engine.writeParquet({
+    const written = await writeOne(engine, {
       inputs: [{ bodyFile, columns }],
       batches: [...BATCHES, { batchId: 2, firstToken: 5000, ingestedAt: '2026-01-02T03:04:06Z' }],
       columns,
-      sortBy: ['n'],
+      sortBy: [{ name: 'n', descending: false }],
       output: at('stats.parquet'),
       expectedRows: 2,
     });
@@ -273,14 +274,14 @@ describe('writeParquet', () => {
     await writeBody(at('v2.zst'), [
       { b: 1, o: 1, k: 'b', p: { id: '9223372036854775807', 'new name': 'y', dropped: '2020-01-01' } },
     ]);
-    const written = await engine.writeParquet({
+    const written = await writeOne(engine, {
       inputs: [
         { bodyFile: at('v1.zst'), columns: before },
         { bodyFile: at('v2.zst'), columns: after },
       ],
       batches: BATCHES,
       columns: after,
-      sortBy: ['id'],
+      sortBy: [{ name: 'id', descending: false }],
       output: at('mapped.parquet'),
     });
     expect(written.rowCount).toBe(2);
@@ -294,10 +295,10 @@ describe('writeParquet', () => {
 
   it('writes tables without columns and files without rows', async () => {
     const job = await jobOf('bare', [], [{}, {}]);
-    expect((await engine.writeParquet(job)).rowCount).toBe(2);
+    expect((await writeOne(engine, job)).rowCount).toBe(2);
     await writeFile(at('empty.zst'), zstdCompressSync(''));
     const columns = columnsOf({ a: 'long' });
-    const empty = await engine.writeParquet({
+    const empty = await writeOne(engine, {
       ...job,
       inputs: [{ bodyFile: at('empty.zst'), columns }],
       columns,
@@ -317,7 +318,7 @@ describe('writeParquet', () => {
     );
     const usual = newEngine(1024 * MIB);
     try {
-      for (let i = 0; i < 3; i++) expect((await usual.writeParquet(job)).rowCount).toBe(100);
+      for (let i = 0; i < 3; i++) expect((await writeOne(usual, job)).rowCount).toBe(100);
     } finally {
       await usual.close();
     }
@@ -333,7 +334,7 @@ describe('writeParquet', () => {
       [...columns],
       [{ a: [{ 'b.c': '12:00:00.5', 'd"e': 'AP8=' }, null] }, {}],
     );
-    const { columnStats } = await engine.writeParquet(job);
+    const { columnStats } = await writeOne(engine, job);
     expect(columnStats['7']).toEqual({ min: '12:00:00.500000', max: '12:00:00.500000' });
     expect(columnStats['8']).toEqual({ min: null, max: null });
     expect(Object.keys(columnStats)).toEqual(['1', '2', '3', '4', '7', '8']);
@@ -341,7 +342,7 @@ describe('writeParquet', () => {
 
   it('takes a line of 30 MB', async () => {
     const job = await jobOf('long', columnsOf({ s: 'string' }), [{ s: 'x'.repeat(30_000_000) }]);
-    const written = await engine.writeParquet(job);
+    const written = await writeOne(engine, job);
     expect(written.columnStats['5']).toEqual({
       min: 'x'.repeat(256),
       max: `${'x'.repeat(255)}y`,
@@ -358,7 +359,7 @@ describe('writeParquet', () => {
     const job = await jobOf('bad', columnsOf(types), [bad]);
     await expect(engine.writeParquet(job)).rejects.toThrow(ConversionFault);
     const good = await jobOf('good', columnsOf({ n: 'long' }), [{ n: 1 }]);
-    await expect(engine.writeParquet(good)).resolves.toMatchObject({ rowCount: 1 });
+    await expect(writeOne(engine, good)).resolves.toMatchObject({ rowCount: 1 });
   });
 
   it('rejects lines of an unknown batch and a torn body', async () => {
@@ -396,11 +397,11 @@ describe('writeParquet', () => {
   it('replaces a child that died', async () => {
     const own = newEngine();
     const job = await jobOf('died', columnsOf({ n: 'long' }), [{ n: 1 }]);
-    await own.writeParquet(job);
+    await writeOne(own, job);
     const pid = own.childPids()[0];
     if (pid === undefined) throw new Error('no child');
     process.kill(pid, 'SIGKILL');
-    await expect(own.writeParquet(job).catch(() => own.writeParquet(job))).resolves.toMatchObject({
+    await expect(writeOne(own, job).catch(() => writeOne(own, job))).resolves.toMatchObject({
       rowCount: 1,
     });
     expect(own.childPids()).not.toContain(pid);
@@ -426,6 +427,6 @@ describe('writeParquet', () => {
     const writing = engine.writeParquet(job, abort.signal);
     abort.abort(new Error('enough'));
     await expect(writing).rejects.toThrow('enough');
-    await expect(engine.writeParquet(job)).resolves.toMatchObject({ rowCount: 200_000 });
+    await expect(writeOne(engine, job)).resolves.toMatchObject({ rowCount: 200_000 });
   });
 });

@@ -4,7 +4,7 @@ import type { Column } from '../../src/kernel/index.js';
 import type { IngestRecord, IngestRequest } from '../../src/modules/bus/index.js';
 import { encodeBody } from '../../src/modules/bus/body.js';
 import { judge, unitsOf, type PlannedBatch } from '../../src/modules/bus/judgement.js';
-import type { WriteEngine } from '../../src/modules/engine/index.js';
+import type { PartitionFile, WriteEngine, WriteJob } from '../../src/modules/engine/index.js';
 import { prepareRecords } from '../../src/modules/ingest/prepared-records.js';
 import { readBody } from '../../src/modules/ingest/sent-body.js';
 import { RecordValidator } from '../../src/modules/tables/index.js';
@@ -19,20 +19,32 @@ export async function writeAccepted(
   columns: readonly Column[],
   sent: { readonly contentType: 'json' | 'ndjson'; readonly text: string },
 ): Promise<string> {
+  const [file] = await writeAcceptedFiles(engine, folder, columns, sent);
+  return file?.path ?? '';
+}
+
+/** As `writeAccepted`, of a job that may make several files. */
+export async function writeAcceptedFiles(
+  engine: WriteEngine,
+  folder: string,
+  columns: readonly Column[],
+  sent: { readonly contentType: 'json' | 'ndjson'; readonly text: string },
+  more: Partial<WriteJob> = {},
+): Promise<readonly PartitionFile[]> {
   const body = readBody({ contentType: sent.contentType, bytes: Buffer.from(sent.text) });
   const records = await prepareRecords(body, new RecordValidator(columns), undefined);
   const bodyFile = join(folder, 'body.zst');
   const output = join(folder, 'out.parquet');
   await writeFile(bodyFile, encodeBody(1, batchOf(records)));
-  await engine.writeParquet({
+  return engine.writeParquet({
     inputs: [{ bodyFile, columns }],
     batches: [{ batchId: 1, firstToken: 1, ingestedAt: '2026-01-01T00:00:00Z' }],
     columns,
     sortBy: [],
     output,
     expectedRows: records.length,
+    ...more,
   });
-  return output;
 }
 
 /** As the bus plans a request whose keys are all new. */

@@ -12,6 +12,7 @@ import {
 } from '../../src/modules/bus/index.js';
 import { PostgresIngestBus } from '../../src/modules/bus/ingest-bus.postgres.js';
 import { ClaimCommitter } from '../../src/modules/commit/claim-committer.js';
+import { ClaimUploads } from '../../src/modules/commit/claim-uploads.js';
 import { CommitMetrics } from '../../src/modules/commit/commit-metrics.js';
 import { Coordinator } from '../../src/modules/commit/coordinator.js';
 import { FailureIncidents } from '../../src/modules/commit/failure-incidents.js';
@@ -26,6 +27,7 @@ import { FilesystemObjectStore } from '../../src/modules/storage/object-store.fi
 import { FileCache, ObjectKeys, type ObjectStore } from '../../src/modules/storage/index.js';
 import {
   TABLES_ENTITIES,
+  TableLayouts,
   TableRegistry,
   TableSchemas,
   TablesService,
@@ -163,14 +165,17 @@ export async function openCommitStage(): Promise<CommitStage> {
       const committer = new ClaimCommitter(
         parts.bus ?? bus,
         new TableWriter(Object.assign(Object.create(engine) as WriteEngine, parts.engine), schemas),
-        parts.store ?? store,
-        new ObjectKeys('tidemark'),
-        new FileCache(store, { directory: join(scratch, 'cache'), maxBytes: MIB }, logger),
+        new ClaimUploads(
+          parts.store ?? store,
+          new ObjectKeys('tidemark'),
+          new FileCache(store, { directory: join(scratch, 'cache'), maxBytes: MIB }, logger),
+          new DataFileStore(),
+          transactions,
+        ),
+        new TableLayouts(transactions),
         schemas,
-        new DataFileStore(),
         new DeadLetterStore(),
         new Publisher(transactions, notifications, systemClock, logger),
-        transactions,
         settings,
       );
       return new Coordinator(

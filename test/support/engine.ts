@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { type Column, createLogger } from '../../src/kernel/index.js';
 import { DuckDbQueryEngine, type QueryEngineOptions } from '../../src/modules/engine/query-engine.duckdb.js';
+import type { PartitionFile, WriteEngine, WriteJob } from '../../src/modules/engine/write-engine.js';
 import { makeTempFolder } from './temp-folder.js';
 
 /** Compiled children: of TIDEMARK_TEST_ENGINE_CHILDREN when set, else of the build at the root. */
@@ -72,4 +73,15 @@ export function newQueryEngine(options: Partial<QueryEngineOptions> = {}): DuckD
     childrenDir: engineChildrenDir(),
     ...options,
   });
+}
+
+/** The file of a job that makes one. */
+export async function writeOne(
+  engine: WriteEngine,
+  job: WriteJob,
+  signal?: AbortSignal,
+): Promise<PartitionFile> {
+  const [file, ...others] = await engine.writeParquet(job, signal);
+  if (file === undefined || others.length > 0) throw new Error(`${others.length + 1} files were written`);
+  return file;
 }

@@ -1,33 +1,24 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
-import { failpoint } from '../../kernel/index.js';
+import { failpoint, METADATA_COLUMNS, type Column } from '../../kernel/index.js';
 import { settingsOf, type Settings } from '../../config/index.js';
-import { raiseIncident, Transactions, type Tx } from '../../database/index.js';
+import { raiseIncident, type Tx } from '../../database/index.js';
 import { DeadLetterStore, INGEST_BUS, type Claim, type DeadEvent, type IngestBus } from '../bus/index.js';
-import type { WrittenFile } from '../engine/index.js';
-import {
-  DataFileStore,
-  newPublicationId,
-  Publisher,
-  type AppendedTable,
-  type PendingFile,
-} from '../snapshots/index.js';
-import { FileCache, OBJECT_STORE, ObjectKeys, type ObjectStore } from '../storage/index.js';
-import { TableSchemas } from '../tables/index.js';
+import type { PartitionFile } from '../engine/index.js';
+import { newPublicationId, Publisher, type AppendedTable } from '../snapshots/index.js';
+import { TableLayouts, TableSchemas, type FileLayout } from '../tables/index.js';
 import { tablesOf, type TableEvents } from './claim-files.js';
+import { ClaimUploads, type ClaimFile } from './claim-uploads.js';
+import { partitionFolders } from './partition-folders.js';
 import { TableWriter } from './table-writer.js';
 
-interface CommittedTable extends AppendedTable {
-  readonly dead: readonly DeadEvent[];
-}
+const TOKEN_FIELD_ID = METADATA_COLUMNS[0].id;
 
-/** A file that is written, and the key of its object. */
-interface WrittenObject {
-  readonly key: string;
-  readonly file: WrittenFile;
-  /** Of a delete file: field ids of the primary key. */
-  readonly equalityFieldIds?: readonly number[];
+/** What was written of a table, on local disk. */
+interface LocalTable extends Omit<AppendedTable, 'fileIds'> {
+  readonly files: readonly ClaimFile[];
+  readonly dead: readonly DeadEvent[];
 }
 
 /**
@@ -40,14 +31,11 @@ export class ClaimCommitter {
   constructor(
     @Inject(INGEST_BUS) private readonly bus: IngestBus,
     @Inject(TableWriter) private readonly writer: TableWriter,
-    @Inject(OBJECT_STORE) private readonly store: ObjectStore,
-    @Inject(ObjectKeys) private readonly keys: ObjectKeys,
-    @Inject(FileCache) private readonly cache: FileCache,
+    @Inject(ClaimUploads) private readonly uploads: ClaimUploads,
+    @Inject(TableLayouts) private readonly layouts: TableLayouts,
     @Inject(TableSchemas) private readonly schemas: TableSchemas,
-    @Inject(DataFileStore) private readonly dataFiles: DataFileStore,
     @Inject(DeadLetterStore) private readonly deadLetters: DeadLetterStore,
     @Inject(Publisher) private readonly publisher: Publisher,
-    @Inject(Transactions) private readonly transactions: Transactions,
     @Inject(settingsOf('commit')) private readonly settings: Settings['commit'],
   ) {}
 
@@ -59,12 +47,13 @@ export class ClaimCommitter {
     await failpoint('commit.claimed');
     const directory = join(this.settings.scratchDir, `claim-${claim.claimId}-${claim.attempt}`);
     try {
-      const tables: CommittedTable[] = [];
+      const written: LocalTable[] = [];
       for (const table of tablesOf(claim)) {
         signal.throwIfAborted();
-        tables.push(await this.writeTable(claim, table, directory, signal));
+        written.push(await this.writeTable(claim, table, directory, signal));
       }
-      const dead = tables.flatMap((table) => table.dead);
+      const tables = await this.uploadTables(claim, written, signal);
+      const dead = written.flatMap((table) => table.dead);
       const snapshotId = await this.publisher.append(
         {
           tenantId: claim.tenantId,
@@ -86,52 +75,42 @@ export class ClaimCommitter {
     }
   }
 
+  private async uploadTables(
+    claim: Claim,
+    written: readonly LocalTable[],
+    signal: AbortSignal,
+  ): Promise<AppendedTable[]> {
+    const files = written.flatMap((table) => table.files);
+    const fileIds = await this.uploads.upload(claim, files, signal);
+    return written.map(({ files: _, dead: __, ...table }) => {
+      const own = fileIds.filter((_id, index) => files[index]?.tableId === table.tableId);
+      return { ...table, fileIds: own };
+    });
+  }
+
   private async writeTable(
     claim: Claim,
     table: TableEvents,
     directory: string,
     signal: AbortSignal,
-  ): Promise<CommittedTable> {
-    const { tenantId, attempt } = claim;
+  ): Promise<LocalTable> {
     const { tableId, maxVisibilityToken } = table;
-    const current = (await this.schemas.current([tableId])).get(tableId);
+    const layout = (await this.layouts.current([tableId])).get(tableId);
     // Dropped, which is for ever: its events are not worth a file, and could not hold the others up if they are faulty.
-    if (current === undefined)
-      return { tableId, maxVisibilityToken, eventCount: table.recordCount, fileIds: [], dead: [] };
-    const { file, deletes, eventCount, dead } = await this.writer.write(
-      { table, ...current, directory, attempt },
-      signal,
-    );
-    const owner = { tenantId, tableId, writer: claim.claimId };
-    const objects: WrittenObject[] = [
-      ...(file === undefined ? [] : [{ key: this.keys.dataFile(owner), file }]),
+    if (layout === undefined)
+      return { tableId, maxVisibilityToken, eventCount: table.recordCount, files: [], dead: [] };
+    const work = { table, layout, directory, attempt: claim.attempt };
+    const { files, deletes, eventCount, dead } = await this.writer.write(work, signal);
+    const { schemaVersion, primaryKeyIds } = layout;
+    const columns = await this.schemas.at(tableId, schemaVersion);
+    const local = [
+      ...files.map((file) => dataFile(table, layout, columns, file)),
       ...(deletes === undefined
         ? []
-        : [{ key: this.keys.deleteFile(owner), file: deletes, equalityFieldIds: current.primaryKeyIds }]),
+        : [{ ...placeOf(table), schemaVersion, file: deletes, equalityFieldIds: primaryKeyIds }]),
     ];
-    const pending = objects.map((object) => pendingFile(claim, table, current.schemaVersion, object));
-    const fileIds = await this.upload(objects, pending, signal);
     const deleteFiles = deletes === undefined ? 0 : 1;
-    return { tableId, maxVisibilityToken, eventCount, fileIds, deleteFiles, dead };
-  }
-
-  /** Every row is there before the first object is. */
-  private async upload(
-    objects: readonly WrittenObject[],
-    pending: readonly PendingFile[],
-    signal: AbortSignal,
-  ): Promise<number[]> {
-    if (objects.length === 0) return [];
-    const rows = await this.transactions.single((pool) => this.dataFiles.insertPending(pool, pending));
-    if (rows.length !== pending.length)
-      throw new Error(`of ${pending.length} object keys one was drawn twice`);
-    await failpoint('commit.pending_row');
-    for (const { key, file } of objects) {
-      await this.store.putFile(key, file.path, { sha256: file.sha256, signal });
-      await failpoint('commit.uploaded');
-      await this.cache.offer({ key, sizeBytes: file.sizeBytes, sha256: file.sha256 }, file.path);
-    }
-    return rows.map(({ fileId }) => fileId);
+    return { tableId, maxVisibilityToken, eventCount, files: local, deleteFiles, dead };
   }
 
   private async setAside(tx: Tx, claim: Claim, dead: readonly DeadEvent[]): Promise<void> {
@@ -154,26 +133,27 @@ export class ClaimCommitter {
   }
 }
 
-function pendingFile(
-  claim: Claim,
+/** Tokens of a keyed table are those of the range: a row that another one of its key took over lies in no file. */
+const placeOf = ({ tableId, minVisibilityToken, maxVisibilityToken }: TableEvents) => ({
+  tableId,
+  tokens: { first: minVisibilityToken, last: maxVisibilityToken },
+});
+
+function dataFile(
   table: TableEvents,
-  schemaVersion: number,
-  { key, file: written, equalityFieldIds }: WrittenObject,
-): PendingFile {
+  { schemaVersion, primaryKeyIds, partitionSpec: spec }: FileLayout,
+  columns: readonly Column[],
+  file: PartitionFile,
+): ClaimFile {
+  const folders = partitionFolders(spec.fields, columns, file.partition);
+  const { min, max } = file.columnStats[TOKEN_FIELD_ID] ?? {};
+  const own = { first: Number(min), last: Number(max) };
+  const { tableId, tokens } = placeOf(table);
   return {
-    tenantId: claim.tenantId,
-    tableId: table.tableId,
-    claimId: claim.claimId,
-    path: key,
+    tableId,
     schemaVersion,
-    recordCount: written.rowCount,
-    fileSizeBytes: written.sizeBytes,
-    sha256: Buffer.from(written.sha256, 'hex'),
-    minVisibilityToken: table.minVisibilityToken,
-    maxVisibilityToken: table.maxVisibilityToken,
-    minEventTime: written.minEventTime,
-    maxEventTime: written.maxEventTime,
-    columnStats: written.columnStats,
-    ...(equalityFieldIds !== undefined && { content: 'deletes' as const, equalityFieldIds }),
+    tokens: primaryKeyIds.length > 0 ? tokens : own,
+    partition: { specId: spec.spec_id, values: file.partition, folders },
+    file,
   };
 }

@@ -7,6 +7,7 @@ import { SnapshotsModule } from '../snapshots/index.js';
 import { StorageModule } from '../storage/index.js';
 import { TablesModule } from '../tables/index.js';
 import { ClaimCommitter } from './claim-committer.js';
+import { ClaimUploads } from './claim-uploads.js';
 import { CommitMetrics } from './commit-metrics.js';
 import { Coordinator } from './coordinator.js';
 import { FailureIncidents } from './failure-incidents.js';
@@ -18,7 +19,7 @@ const STUCK_AFTER_LEASES = 2;
 /** The coordinator role: the commit loop. */
 @Module({
   imports: [BusModule, EngineModule.forWriting(), SnapshotsModule, StorageModule, TablesModule],
-  providers: [ClaimCommitter, CommitMetrics, Coordinator, FailureIncidents, TableWriter],
+  providers: [ClaimCommitter, ClaimUploads, CommitMetrics, Coordinator, FailureIncidents, TableWriter],
 })
 export class CommitWorkerModule implements OnModuleInit {
   constructor(

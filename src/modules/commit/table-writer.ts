@@ -2,22 +2,27 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { Inject, Injectable } from '@nestjs/common';
-import { METADATA_COLUMNS } from '../../kernel/index.js';
+import { METADATA_COLUMNS, type Column, type SortField } from '../../kernel/index.js';
 import type { ClaimedBatch, DeadEvent } from '../bus/index.js';
 import {
   ConversionFault,
   EngineFailure,
   WRITE_ENGINE,
   type KeyedWriteJob,
+  type PartitionFile,
+  type SortColumn,
   type WriteEngine,
   type WriteInput,
   type WriteJob,
   type WrittenFile,
 } from '../engine/index.js';
-import { keyColumnsOf, TableSchemas } from '../tables/index.js';
+import { keyColumnsOf, TableSchemas, type FileLayout } from '../tables/index.js';
 import { bodyOf, readLines, type BodyLine } from './body-lines.js';
 import { spreadBodies, tableOf, type TableEvents } from './claim-files.js';
 import { deadEventOf } from './dead-event.js';
+
+/** Of one table in one commit. Beyond it, small partitions share files until compaction takes them apart. */
+const MAX_FILES = 64;
 
 /** Of `_visibility_token` in every file. */
 const TOKEN_FIELD_ID = METADATA_COLUMNS[0].id;
@@ -32,18 +37,15 @@ export class UnknownEventFault extends Error {
 
 export interface TableWork {
   readonly table: TableEvents;
-  /** The schema version of the file. */
-  readonly schemaVersion: number;
-  /** Field ids of the table's primary key; none where it has no key. */
-  readonly primaryKeyIds: readonly number[];
+  readonly layout: FileLayout;
   readonly directory: string;
   /** The claim's. */
   readonly attempt: number;
 }
 
 export interface WrittenTable {
-  /** Absent where every event is dead, or where each key of a keyed table was deleted last. */
-  readonly file: WrittenFile | undefined;
+  /** None where every event is dead, or where each key of a keyed table was deleted last. */
+  readonly files: readonly PartitionFile[];
   /** Of a keyed table: every key of the events. Absent where every event is dead. */
   readonly deletes: WrittenFile | undefined;
   /** The events that are not dead. */
@@ -97,7 +99,7 @@ export class TableWriter {
     if (!('key' in job)) return written(await this.engine.writeParquet(job, signal), table);
     const { data, deletes, minToken, maxToken, rowCount } = await this.engine.writeKeyed(job, signal);
     refuseOtherTokens(minToken, maxToken, table);
-    return { file: data ?? undefined, deletes, eventCount: rowCount, dead: [] };
+    return { files: data, deletes, eventCount: rowCount, dead: [] };
   }
 
   /** Once more, so that only what fails each time counts; and an event of nulls must get through. */
@@ -117,7 +119,8 @@ export class TableWriter {
   }
 
   private async jobOf(work: TableWork): Promise<WriteJob | KeyedWriteJob> {
-    const { table, schemaVersion, primaryKeyIds, directory } = work;
+    const { table, directory } = work;
+    const { schemaVersion, primaryKeyIds, partitionSpec, sortOrder } = work.layout;
     const { tableId, batches, recordCount } = table;
     const bodies = await spreadBodies(table, directory);
     const columns = await this.schemas.at(tableId, schemaVersion);
@@ -135,7 +138,9 @@ export class TableWriter {
         ingestedAt: batch.ingestedAt.toISOString(),
       })),
       columns,
-      sortBy: key.map(({ name }) => name),
+      sortBy: sortOrder.length > 0 ? sortColumns(sortOrder, columns) : key.map(({ name }) => ({ name })),
+      partitionBy: partitionSpec.fields,
+      maxFiles: MAX_FILES,
       output: join(directory, `${tableId}.parquet`),
       expectedRows: recordCount,
     };
@@ -171,16 +176,28 @@ export class TableWriter {
   }
 }
 
-const NOTHING = { file: undefined, deletes: undefined, eventCount: 0 } as const;
+const NOTHING = { files: [], deletes: undefined, eventCount: 0 } as const;
 
 /** Throws a `ConversionFault` where a line claims a token that is not its table's in this claim. */
-function written(file: WrittenFile, table: TableEvents): WrittenTable {
-  const { min = null, max = null } = file.columnStats[String(TOKEN_FIELD_ID)] ?? {};
-  // No bounds are the engine's fault and say nothing of the data.
-  if (min === null || max === null)
-    throw new EngineFailure('internal', 'the file has no bounds of its tokens');
-  refuseOtherTokens(Number(min), Number(max), table);
-  return { file, deletes: undefined, eventCount: file.rowCount, dead: [] };
+function written(files: readonly PartitionFile[], table: TableEvents): WrittenTable {
+  for (const file of files) {
+    const { min = null, max = null } = file.columnStats[String(TOKEN_FIELD_ID)] ?? {};
+    // No bounds are the engine's fault and say nothing of the data.
+    if (min === null || max === null)
+      throw new EngineFailure('internal', 'the file has no bounds of its tokens');
+    refuseOtherTokens(Number(min), Number(max), table);
+  }
+  const eventCount = files.reduce((sum, file) => sum + file.rowCount, 0);
+  return { files, deletes: undefined, eventCount, dead: [] };
+}
+
+function sortColumns(sortOrder: readonly SortField[], columns: readonly Column[]): SortColumn[] {
+  const all: readonly Column[] = [...METADATA_COLUMNS, ...columns];
+  return sortOrder.map(({ source_id: id, direction }) => {
+    const column = all.find((candidate) => candidate.id === id);
+    if (column === undefined) throw new Error(`the table has no column ${id} to sort by`);
+    return { name: column.name, descending: direction === 'desc' };
+  });
 }
 
 function refuseOtherTokens(min: number, max: number, table: TableEvents): void {
@@ -231,6 +248,7 @@ async function controlOf(job: WriteJob | KeyedWriteJob, directory: string): Prom
     ...keyless,
     inputs: job.inputs.slice(0, 1).map((input) => ({ ...input, bodyFile })),
     output: join(directory, 'control.parquet'),
+    partitionBy: [],
     expectedRows: 1,
   };
 }

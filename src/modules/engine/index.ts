@@ -31,6 +31,8 @@ export {
   type ColumnStats,
   type KeyedFiles,
   type KeyedWriteJob,
+  type PartitionFile,
+  type SortColumn,
   type WriteBatch,
   type WriteEngine,
   type WriteInput,

@@ -7,7 +7,7 @@ import type { LaunchOptions } from './child-launch.js';
 import { ConversionFault, EngineFailure } from './engine-failure.js';
 import { ChildFault, EngineChild } from './engine-child.js';
 import { WorkSlots } from './work-slots.js';
-import type { KeyedFiles, KeyedWriteJob, WriteEngine, WriteJob, WrittenFile } from './write-engine.js';
+import type { KeyedFiles, KeyedWriteJob, PartitionFile, WriteEngine, WriteJob } from './write-engine.js';
 
 export interface WriteEngineOptions {
   /** Jobs at once, each in a child of its own. */
@@ -47,8 +47,8 @@ export class DuckDbWriteEngine implements WriteEngine {
     if (this.idle.length === 0 && !this.closed) this.idle.push(await this.launch());
   }
 
-  writeParquet(job: WriteJob, signal?: AbortSignal): Promise<WrittenFile> {
-    return this.run<WrittenFile>(job, signal);
+  writeParquet(job: WriteJob, signal?: AbortSignal): Promise<readonly PartitionFile[]> {
+    return this.run<readonly PartitionFile[]>(job, signal);
   }
 
   writeKeyed(job: KeyedWriteJob, signal?: AbortSignal): Promise<KeyedFiles> {

@@ -1,4 +1,4 @@
-import type { Column } from '../../kernel/index.js';
+import type { Column, PartitionField, PartitionValues } from '../../kernel/index.js';
 
 /** Injection token of the `WriteEngine`. */
 export const WRITE_ENGINE = Symbol('WriteEngine');
@@ -20,14 +20,24 @@ export interface WriteBatch {
   readonly ingestedAt: string;
 }
 
+/** Nulls come first, and last where it is descending. */
+export interface SortColumn {
+  readonly name: string;
+  readonly descending?: boolean;
+}
+
 export interface WriteJob {
   readonly inputs: readonly WriteInput[];
   readonly batches: readonly WriteBatch[];
   /** Schema of the file; inputs are mapped to it by field id, and a column that they lack is null. */
   readonly columns: readonly Column[];
-  /** Names of columns; the token comes last by itself. Empty means `_event_time`. */
-  readonly sortBy: readonly string[];
-  /** Absolute path of the Parquet file. It is written over. */
+  /** The token comes last by itself. Empty means `_event_time`. */
+  readonly sortBy: readonly SortColumn[];
+  /** Their sources are columns of the file. None makes one file. */
+  readonly partitionBy?: readonly PartitionField[];
+  /** With `partitionBy`, 2 or more: where there are more partitions, those with few rows share files. */
+  readonly maxFiles?: number;
+  /** Absolute path of the Parquet file; those of several are beside it. They are written over. */
   readonly output: string;
   /** When given, any other number of rows is a `ConversionFault`: a torn body reads as a shorter one. */
   readonly expectedRows?: number;
@@ -43,8 +53,8 @@ export interface KeyedWriteJob extends WriteJob {
 
 /** What is left of a range, one row a key. */
 export interface KeyedFiles {
-  /** The last row of each key that was not deleted last; null where there is none. */
-  readonly data: WrittenFile | null;
+  /** The last row of each key that was not deleted last, by partition; none where there is none. */
+  readonly data: readonly PartitionFile[];
   /** Each key of the range once, with its highest token. */
   readonly deletes: WrittenFile;
   /** Of the rows that were read. */
@@ -79,16 +89,24 @@ export interface WrittenFile {
   readonly columnStats: Readonly<Record<string, ColumnStats>>;
 }
 
+/** A file of one partition, or of several. */
+export interface PartitionFile extends WrittenFile {
+  /** Null where the file holds a mix, or the values are too long to be kept. */
+  readonly partition: PartitionValues | null;
+}
+
 /**
  * Makes typed Parquet files of event bodies, in a process of its own.
  * A job touches no file but those it names, and keeps nothing for the next. On failure the output may be torn.
  */
 export interface WriteEngine {
   /**
+   * A file for each partition, at least one; the rows of a partition are in one file. What turns out to be one partition
+   * costs one statement, as if there were none.
    * Rejects with `ConversionFault` when the data itself cannot be written (again fails again), with
    * `EngineFailure` for anything else, and with the signal's reason when that aborts.
    */
-  writeParquet(job: WriteJob, signal?: AbortSignal): Promise<WrittenFile>;
+  writeParquet(job: WriteJob, signal?: AbortSignal): Promise<readonly PartitionFile[]>;
 
   /** As `writeParquet`, of lines with an `op`: insert, upsert or delete. */
   writeKeyed(job: KeyedWriteJob, signal?: AbortSignal): Promise<KeyedFiles>;

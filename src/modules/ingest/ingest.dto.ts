@@ -71,8 +71,10 @@ export class ReceiptDto {
   @ApiPropertyOptional({ description: 'The first snapshot with the event.', example: 17 })
   snapshot_id?: number;
 
-  @ApiPropertyOptional({ description: 'The object that holds the event.' })
-  file?: string;
+  @ApiPropertyOptional({
+    description: 'The object that holds the event; absent where several of one commit may hold it.',
+  })
+  file?: string | undefined;
 
   @ApiPropertyOptional({ description: 'Of an event that is or was in the dead letters.', example: 12 })
   dead_letter_id?: number;

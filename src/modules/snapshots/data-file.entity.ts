@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import type { PartitionValues } from '../../kernel/index.js';
 
 /** Statistics of one column of a file. `min` and `max` are text in the column's own type; absent when unknown. */
 export interface ColumnStatistics {
@@ -37,6 +38,17 @@ export class DataFileEntity {
 
   @Column({ name: 'schema_version', type: 'integer' })
   schemaVersion!: number;
+
+  /** The partition spec that it was written under; 0 is the unpartitioned one. */
+  @Column({ name: 'spec_id', type: 'integer', default: 0 })
+  specId!: number;
+
+  /** By partition field id. Empty where the spec has no fields, and where the file holds a mix. */
+  @Column({ name: 'partition_values', type: 'jsonb', default: {} })
+  partitionValues!: PartitionValues;
+
+  @Column({ name: 'mixed_partitions', type: 'boolean', default: false })
+  mixedPartitions!: boolean;
 
   @Column({ name: 'record_count', type: 'bigint' })
   recordCount!: number;

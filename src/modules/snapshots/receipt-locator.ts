@@ -6,7 +6,8 @@ import { locateTokens } from './sql/locate-tokens.js';
 /** `discarded`: the watermark passed the event, but its table was dropped first. */
 export type EventLocation =
   | { readonly state: 'accepted' }
-  | { readonly state: 'visible'; readonly snapshotId: number; readonly file: string }
+  /** `file` is undefined where the commit wrote several files that may hold the event. */
+  | { readonly state: 'visible'; readonly snapshotId: number; readonly file: string | undefined }
   | { readonly state: 'discarded' };
 
 /** Where events came to lie, by their tokens. Dead ones are for the caller to take out. */
@@ -30,7 +31,7 @@ export class ReceiptLocator {
           token,
           row === undefined
             ? { state: 'discarded' }
-            : { state: 'visible', snapshotId: row.snapshot_id, file: row.path },
+            : { state: 'visible', snapshotId: row.snapshot_id, file: row.path ?? undefined },
         ];
       }),
     );

@@ -12,6 +12,7 @@ export {
   type ObjectStore,
   type PutOptions,
 } from './object-store.js';
+export { partitionFolder } from './partition-folder.js';
 export {
   FileCacheFullError,
   InvalidObjectKeyError,

@@ -23,11 +23,35 @@ const hostile = fc.oneof(
 );
 
 describe('ObjectKeys', () => {
-  it('puts data and delete files below the table, without date folders', () => {
+  it('puts data and delete files below the table', () => {
     const owner = { tenantId: 'acme', tableId: 7, writer: 42 };
     expect(keys.dataFile(owner)).toMatch(new RegExp(`^lake/prod/acme/7/part-42-${UUID}\\.parquet$`));
     expect(keys.deleteFile(owner)).toMatch(
       new RegExp(`^lake/prod/acme/7/deletes/delete-42-${UUID}\\.parquet$`),
+    );
+  });
+
+  it('puts folders between the table and the file', () => {
+    const owner = { tenantId: 'acme', tableId: 7, writer: 42 };
+    expect(keys.dataFile(owner, ['date=2026-01-02', 'hour=03'])).toMatch(
+      new RegExp(`^lake/prod/acme/7/date=2026-01-02/hour=03/part-42-${UUID}\\.parquet$`),
+    );
+  });
+
+  it('builds no key, or one below its table, from hostile folders', () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(hostile, fc.constant('day=2026-01-02')), { maxLength: 4 }), (folders) => {
+        let key: string;
+        try {
+          key = keys.dataFile({ tenantId: 'acme', tableId: 7, writer: 1 }, folders);
+        } catch (error) {
+          expect(error).toBeInstanceOf(InvalidObjectKeyError);
+          return;
+        }
+        expect(key.startsWith('lake/prod/acme/7/')).toBe(true);
+        expect(key.split('/')).toHaveLength(5 + folders.length);
+        assertObjectKey(key);
+      }),
     );
   });
 

@@ -45,8 +45,14 @@ export class ObjectKeys {
     assertObjectKey(prefix);
   }
 
-  dataFile(owner: ObjectOwner): string {
-    return this.build(owner, `part-${writerOf(owner)}-${randomUUID()}.parquet`);
+  /** `folders` are segments, such as `partitionFolder` makes. */
+  dataFile(owner: ObjectOwner, folders: readonly string[] = []): string {
+    for (const folder of folders) {
+      if (folder === '' || folder.includes('/'))
+        throw new InvalidObjectKeyError(folder, 'it is not one segment');
+    }
+    const path = folders.map((folder) => `${folder}/`).join('');
+    return this.build(owner, `${path}part-${writerOf(owner)}-${randomUUID()}.parquet`);
   }
 
   deleteFile(owner: ObjectOwner): string {

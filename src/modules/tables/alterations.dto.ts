@@ -16,6 +16,7 @@ import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js'
 import { CHANGE_OPS, invalidChanges, MAX_CHANGES, readChanges, type ChangeOp } from './schema-change.js';
 import type { TableAlteration } from './table-alterations.service.js';
 import { EVOLUTION_MODES, TABLE_NAME, type EvolutionMode } from './table-definition.js';
+import { PARTITION_SPEC_DOC, PartitionFieldDto, SORT_ORDER_DOC, SortFieldDto } from './table-layout.dto.js';
 import { COMPATIBILITY_DOC, ColumnDto, EVOLUTION_DOC } from './tables.dto.js';
 
 export class TableChangeDto {
@@ -120,6 +121,24 @@ export class AlterTableDto {
   evolution_mode?: EvolutionMode;
 
   @ApiPropertyOptional({
+    type: [PartitionFieldDto],
+    maxItems: 4,
+    description: `${PARTITION_SPEC_DOC} Files that are there stay as they are.`,
+  })
+  @IsOptional()
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => PartitionFieldDto)
+  partition_spec?: PartitionFieldDto[];
+
+  @ApiPropertyOptional({ type: [SortFieldDto], maxItems: 8, description: SORT_ORDER_DOC })
+  @IsOptional()
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => SortFieldDto)
+  sort_order?: SortFieldDto[];
+
+  @ApiPropertyOptional({
     enum: WINDOW_CLASSES,
     description: 'Fixed for the life of a table; another one than it has is refused.',
   })
@@ -141,11 +160,18 @@ export class UndropTableDto {
 
 /** Throws REQUEST_INVALID where the call asks for nothing, or for what no table can do. */
 export function toTableAlteration(
-  { changes, compatibility_mode, evolution_mode, idempotency_window }: AlterTableDto,
+  {
+    changes,
+    compatibility_mode,
+    evolution_mode,
+    partition_spec,
+    sort_order,
+    idempotency_window,
+  }: AlterTableDto,
   ifVersions: readonly string[] | undefined,
 ): TableAlteration {
-  const parts = [changes, compatibility_mode, evolution_mode, idempotency_window];
-  if (parts.every((part) => part === undefined || part === null)) {
+  const settings = [compatibility_mode, evolution_mode, partition_spec, sort_order, idempotency_window];
+  if ([changes, ...settings].every((part) => part === undefined || part === null)) {
     const message = 'is required where no setting is changed';
     throw invalidChanges([{ path: '$.changes', message }]);
   }
@@ -153,6 +179,8 @@ export function toTableAlteration(
     changes: readChanges(changes ?? []),
     compatibilityMode: compatibility_mode ?? undefined,
     evolutionMode: evolution_mode ?? undefined,
+    partitionSpec: partition_spec ?? undefined,
+    sortOrder: sort_order ?? undefined,
     idempotencyWindow: idempotency_window ?? undefined,
     ifVersions,
   };

@@ -14,6 +14,7 @@ export { FieldNeeds } from './inference/needed-fields.js';
 export { proposeSchema, type SchemaProposal } from './inference/schema-proposal.js';
 export { TableGrowth } from './inference/table-growth.service.js';
 export { EVOLUTION_MODES, TABLE_NAME, type EvolutionMode } from './table-definition.js';
+export { TableLayouts, type FileLayout } from './table-layouts.js';
 export { TableNames, type NamedTable } from './table-names.js';
 export { TableRegistry, type IngestTable } from './table-registry.js';
 export { TableSchemas } from './table-schemas.js';

@@ -1,14 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Inject, Injectable } from '@nestjs/common';
-import { AppError } from '../../kernel/index.js';
+import { AppError, type Column } from '../../kernel/index.js';
 import { Transactions, type Tx } from '../../database/index.js';
 import type { WindowClass } from '../bus/index.js';
 import { SchemaPublisher } from '../snapshots/index.js';
 import { changedSchema } from './changed-schema.js';
+import type { DefinitionFault } from './column-definition.js';
 import { incompatibilities, type CompatibilityMode } from './compatibility.js';
 import { invalidChanges, type TableChange } from './schema-change.js';
 import type { TableDefEntity } from './table-def.entity.js';
 import { TABLE_NAME, type EvolutionMode } from './table-definition.js';
+import {
+  changedLayout,
+  lostSources,
+  type PartitionFieldRequest,
+  type SortFieldRequest,
+  type TableLayout,
+} from './table-layout.js';
 import { TableRegistry } from './table-registry.js';
 import { TableStore, toTable, type Table, type TableVersion } from './table.store.js';
 import {
@@ -24,6 +32,9 @@ export interface TableAlteration {
   readonly changes: readonly TableChange[];
   readonly compatibilityMode?: CompatibilityMode | undefined;
   readonly evolutionMode?: EvolutionMode | undefined;
+  /** Of new files. Absent: as it is. */
+  readonly partitionSpec?: readonly PartitionFieldRequest[] | undefined;
+  readonly sortOrder?: readonly SortFieldRequest[] | undefined;
   /** Fixed for the life of a table; asking for the one that it has is no change. */
   readonly idempotencyWindow?: WindowClass | undefined;
   /** `If-Match`, the versions that the table may be at. Undefined: any. */
@@ -104,14 +115,30 @@ function nextVersion(
     const facts = { compatibility_mode: compatibilityMode, schema_version: schemaVersion };
     throw schemaIncompatible(tableName, first, others, facts);
   }
+  const layout = nextLayout(current, after.columns, alteration);
   if (
     tableName === after.tableName &&
     compatibilityMode === current.compatibilityMode &&
     evolutionMode === current.evolutionMode &&
-    isDeepStrictEqual(columns, after.columns)
+    isDeepStrictEqual(columns, after.columns) &&
+    layout.partitionSpecId === current.partitionSpecId &&
+    isDeepStrictEqual(layout.sortOrder, current.sortOrder)
   )
     return undefined;
-  return { ...after, compatibilityMode, evolutionMode, schemaVersion: schemaVersion + 1 };
+  return { ...after, ...layout, compatibilityMode, evolutionMode, schemaVersion: schemaVersion + 1 };
+}
+
+/** By the columns as the changes leave them. */
+function nextLayout(current: Table, columns: readonly Column[], alteration: TableAlteration): TableLayout {
+  const { partitionSpecs, partitionSpecId, sortOrder } = current;
+  const { partitionSpec: partitionBy, sortOrder: sortBy } = alteration;
+  const faults: DefinitionFault[] = [];
+  const before = { partitionSpecs, partitionSpecId, sortOrder };
+  const layout = changedLayout(before, columns, partitionBy, sortBy, faults);
+  if (faults.length > 0) throw invalidChanges(faults);
+  const [lost, ...others] = lostSources(layout, current.columns, columns);
+  if (lost !== undefined) throw schemaIncompatible(current.tableName, lost, others);
+  return layout;
 }
 
 function refuseOtherVersion(row: TableDefEntity, ifVersions: readonly string[] | undefined): void {

@@ -1,4 +1,5 @@
 import { Column, CreateDateColumn, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import type { PartitionSpec, SortField } from '../../kernel/index.js';
 import type { WindowClass } from '../bus/index.js';
 import type { EvolutionMode } from './table-definition.js';
 
@@ -13,6 +14,17 @@ export class TableDefEntity {
 
   @Column({ name: 'table_name', type: 'text' })
   tableName!: string;
+
+  @Column({ name: 'partition_specs', type: 'jsonb' })
+  partitionSpecs!: readonly PartitionSpec[];
+
+  /** Of new files. */
+  @Column({ name: 'partition_spec_id', type: 'integer' })
+  partitionSpecId!: number;
+
+  /** Of new files. */
+  @Column({ name: 'sort_order', type: 'jsonb' })
+  sortOrder!: readonly SortField[];
 
   @Column({ name: 'idempotency_window', type: 'text', default: '24h' })
   idempotencyWindow!: WindowClass;

@@ -29,7 +29,7 @@ describe('defineTable', () => {
       { name: 'Größe', type: 'decimal(18, 4)', default: '1.5', doc: 'how large' },
       { name: 'note', type: 'string', default: null, nullable: null, doc: null },
     ];
-    expect(define(columns)).toEqual({
+    expect(define(columns)).toMatchObject({
       tableName: 'orders',
       idempotencyWindow: '24h',
       evolutionMode: 'strict',

@@ -5,6 +5,12 @@ import { repeatedNames } from './column-names.js';
 import type { CompatibilityMode } from './compatibility.js';
 import { countFields, withFieldIds } from './field-ids.js';
 import { faultsOfKey, keyIdsOf, withKeyRequired } from './primary-key.js';
+import {
+  defineLayout,
+  type PartitionFieldRequest,
+  type SortFieldRequest,
+  type TableLayout,
+} from './table-layout.js';
 
 export const TABLE_NAME = /^[a-z][a-z0-9_]{0,62}$/;
 /**
@@ -28,6 +34,9 @@ export interface TableRequest {
   readonly compatibilityMode?: CompatibilityMode | null | undefined;
   /** Names of columns. Absent or empty: the table has no key. */
   readonly primaryKeyCols?: readonly string[] | null | undefined;
+  /** Absent: by the hour of the event time. Empty: not at all. */
+  readonly partitionSpec?: readonly PartitionFieldRequest[] | null | undefined;
+  readonly sortOrder?: readonly SortFieldRequest[] | null | undefined;
 }
 
 /** A table that may be created: its columns have their field ids. */
@@ -40,6 +49,7 @@ export interface TableDefinition {
   readonly compatibilityMode: CompatibilityMode;
   /** Field ids of the primary key's columns, in order; none where the table has no key. */
   readonly primaryKeyIds: readonly number[];
+  readonly layout: TableLayout;
 }
 
 /** Throws REQUEST_INVALID with every rule that the request breaks. */
@@ -55,6 +65,14 @@ export function defineTable(request: TableRequest): TableDefinition {
       ? []
       : withKeyRequired(defineColumns(request.columns, '$.schema.columns', faults), key);
   faults.push(...faultsOfKey(request.columns, key));
+  // Without its columns the layout would be refused for no reason of its own.
+  const refused = faults.length > 0;
+  const layout = defineLayout(
+    columns,
+    refused ? [] : request.partitionSpec,
+    refused ? [] : request.sortOrder,
+    faults,
+  );
   const [first] = faults;
   if (first !== undefined) {
     const more = faults.length > 1 ? `, and ${faults.length - 1} more` : '';
@@ -69,6 +87,7 @@ export function defineTable(request: TableRequest): TableDefinition {
     compatibilityMode: request.compatibilityMode ?? 'none',
     columns,
     primaryKeyIds: keyIdsOf(columns, key),
+    layout,
   };
 }
 

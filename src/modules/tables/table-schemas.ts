@@ -1,16 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { Column } from '../../kernel/index.js';
-import { prepared, query, sql, Transactions } from '../../database/index.js';
+import { query, sql, Transactions } from '../../database/index.js';
 
 const MAX_CACHED = 1000;
-
-/** A table that is not dropped. */
-export interface CurrentTable {
-  readonly schemaVersion: number;
-  /** Field ids of the primary key's columns, in order; none where the table has no key. */
-  readonly primaryKeyIds: readonly number[];
-}
 
 /** Schemas by table id and version, for those who write and read files. A version never changes. */
 @Injectable()
@@ -60,22 +53,5 @@ export class TableSchemas {
     }
     if (found.size < schemaVersions.length) throw new Error(`table ${tableId} lacks schema versions`);
     return found;
-  }
-
-  /** How new files of the given tables are written, by table id. Dropped tables are absent. */
-  async current(tableIds: readonly number[]): Promise<Map<number, CurrentTable>> {
-    const rows = await this.transactions.pooled((pool) =>
-      query<{ table_id: number; schema_version: number; primary_key_ids: number[] }>(
-        pool,
-        prepared('current_tables')`SELECT table_id, schema_version, primary_key_ids FROM table_def
-            WHERE table_id = ANY (${tableIds}::bigint[]) AND dropped_snapshot_id IS NULL`,
-      ),
-    );
-    return new Map(
-      rows.map((row) => [
-        row.table_id,
-        { schemaVersion: row.schema_version, primaryKeyIds: row.primary_key_ids },
-      ]),
-    );
   }
 }

@@ -6,10 +6,11 @@ import type { CompatibilityMode } from './compatibility.js';
 import { lastFieldId } from './field-ids.js';
 import { TableDefEntity } from './table-def.entity.js';
 import type { TableDefinition } from './table-definition.js';
+import type { TableLayout } from './table-layout.js';
 import { TableSchemaVersionEntity } from './table-schema-version.entity.js';
 
 /** A live table as its definition stands. */
-export interface Table {
+export interface Table extends TableLayout {
   readonly tableId: number;
   readonly tableName: string;
   readonly schemaVersion: number;
@@ -25,7 +26,7 @@ export interface Table {
 }
 
 /** The next version of a table. */
-export interface TableVersion {
+export interface TableVersion extends TableLayout {
   readonly tableName: string;
   readonly schemaVersion: number;
   readonly columns: readonly Column[];
@@ -38,12 +39,13 @@ export interface TableVersion {
 export class TableStore {
   /** With its first schema version, which is 0 where it has no columns yet. Fails with a unique violation where a live table has the name. */
   async insert(tx: Tx, tenantId: string, definition: TableDefinition, by: string): Promise<TableDefEntity> {
-    const { tableName, idempotencyWindow, columns, compatibilityMode, evolutionMode, primaryKeyIds } =
-      definition;
+    const { tableName, idempotencyWindow, columns, compatibilityMode, evolutionMode } = definition;
+    const { primaryKeyIds, layout } = definition;
     const schemaVersion = columns.length === 0 ? 0 : 1;
     const row = tx.create(TableDefEntity, {
       tenantId,
       tableName,
+      ...layout,
       idempotencyWindow,
       evolutionMode,
       primaryKeyIds,
@@ -58,10 +60,12 @@ export class TableStore {
   /** Makes `next` the table's current version. Fails with a unique violation where a live table has the new name. */
   async advance(tx: Tx, row: TableDefEntity, next: TableVersion, by: string): Promise<void> {
     const { tableName, schemaVersion, lastColumnId, evolutionMode } = next;
+    const { partitionSpecs, partitionSpecId, sortOrder } = next;
+    const layout = { partitionSpecs, partitionSpecId, sortOrder };
     await tx.update(
       TableDefEntity,
       { tableId: row.tableId, schemaVersion: row.schemaVersion },
-      { tableName, schemaVersion, lastColumnId, evolutionMode },
+      { tableName, schemaVersion, lastColumnId, evolutionMode, ...layout },
     );
     await this.insertVersion(tx, row, next, by);
   }

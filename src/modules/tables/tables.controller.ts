@@ -65,6 +65,8 @@ export class TablesController {
       idempotencyWindow: body.idempotency_window,
       compatibilityMode: body.compatibility_mode,
       primaryKeyCols: body.primary_key_cols,
+      partitionSpec: body.partition_spec,
+      sortOrder: body.sort_order,
     };
     return withETag(reply, toTableDto(await this.tables.create(tenantId, request, keyId)));
   }

@@ -24,6 +24,8 @@ import {
   TABLE_NAME,
   type EvolutionMode,
 } from './table-definition.js';
+import { PARTITION_SPEC_DOC, PartitionFieldDto, SORT_ORDER_DOC, SortFieldDto } from './table-layout.dto.js';
+import { describeLayout } from './table-layout.js';
 import type { Table } from './table.store.js';
 
 const NAME_DOC =
@@ -121,6 +123,24 @@ export class CreateTableDto {
   compatibility_mode?: CompatibilityMode;
 
   @ApiPropertyOptional({
+    type: [PartitionFieldDto],
+    maxItems: 4,
+    description: `${PARTITION_SPEC_DOC} Absent: by the hour of \`_event_time\`.`,
+  })
+  @IsOptional()
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => PartitionFieldDto)
+  partition_spec?: PartitionFieldDto[];
+
+  @ApiPropertyOptional({ type: [SortFieldDto], maxItems: 8, description: SORT_ORDER_DOC })
+  @IsOptional()
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => SortFieldDto)
+  sort_order?: SortFieldDto[];
+
+  @ApiPropertyOptional({
     enum: WINDOW_CLASSES,
     default: '24h',
     description: 'How long idempotency keys are remembered at least.',
@@ -189,6 +209,18 @@ export class TableDto {
   @ApiProperty({ enum: COMPATIBILITY_MODES, description: COMPATIBILITY_DOC, example: 'none' })
   compatibility_mode!: CompatibilityMode;
 
+  @ApiProperty({
+    type: [PartitionFieldDto],
+    description: `${PARTITION_SPEC_DOC} Older files keep the spec that they were written under.`,
+  })
+  partition_spec!: PartitionFieldDto[];
+
+  @ApiProperty({ description: 'Changes with `partition_spec`; 0 is the one without fields.', example: 1 })
+  partition_spec_id!: number;
+
+  @ApiProperty({ type: [SortFieldDto], description: SORT_ORDER_DOC, example: [] })
+  sort_order!: SortFieldDto[];
+
   @ApiProperty({ enum: WINDOW_CLASSES, example: '24h' })
   idempotency_window!: WindowClass;
 
@@ -221,6 +253,7 @@ export class DroppedTableDto {
 }
 
 export function toTableDto(table: Table): TableDto {
+  const { partitionSpec, sortOrder } = describeLayout(table, table.columns);
   return {
     table_name: table.tableName,
     schema_version: table.schemaVersion,
@@ -228,6 +261,9 @@ export function toTableDto(table: Table): TableDto {
     primary_key_cols: keyColumnsOf(table.columns, table.primaryKeyIds).map(({ name }) => name),
     evolution_mode: table.evolutionMode,
     compatibility_mode: table.compatibilityMode,
+    partition_spec: partitionSpec,
+    partition_spec_id: table.partitionSpecId,
+    sort_order: sortOrder,
     idempotency_window: table.idempotencyWindow,
     created_at: table.createdAt.toISOString(),
     created_snapshot_id: table.createdSnapshotId,

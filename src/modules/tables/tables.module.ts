@@ -5,6 +5,7 @@ import { SchemaVersions } from './schema-versions.service.js';
 import { TableGrowth } from './inference/table-growth.service.js';
 import { TableAlterations } from './table-alterations.service.js';
 import { TableCatalog } from './table-catalog.js';
+import { TableLayouts } from './table-layouts.js';
 import { TableNames } from './table-names.js';
 import { TableRegistry } from './table-registry.js';
 import { TableSchemas } from './table-schemas.js';
@@ -20,6 +21,7 @@ import { TablesService } from './tables.service.js';
     TableAlterations,
     TableCatalog,
     TableGrowth,
+    TableLayouts,
     TableNames,
     TableRegistry,
     TableSchemas,
@@ -32,6 +34,7 @@ import { TablesService } from './tables.service.js';
     TableAlterations,
     TableCatalog,
     TableGrowth,
+    TableLayouts,
     TableNames,
     TableRegistry,
     TableSchemas,

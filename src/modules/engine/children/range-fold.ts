@@ -3,6 +3,7 @@ import { METADATA_COLUMNS } from '../../../kernel/columns.js';
 import type { KeyedFiles, KeyedWriteJob } from '../write-engine.js';
 import { quoteName } from './column-sql.js';
 import { withRoomForLines } from './line-room.js';
+import { partitionFiles } from './file-split.js';
 import { runCopy, writtenFile } from './parquet-copy.js';
 import { FaultError } from './protocol.js';
 import { bodiesSelect, copyColumns, copyTo } from './write-sql.js';
@@ -31,10 +32,9 @@ export async function foldRange(connection: DuckDBConnection, job: KeyedWriteJob
         `FROM ${ROWS} GROUP BY ${key}`,
     );
     const columns = [TOKEN, ...job.key];
-    const sortBy = [...job.key, TOKEN].map(({ name }) => name);
     const deletes = await runCopy(
       connection,
-      copyColumns(`FROM ${LAST}`, job.deletesOutput, columns, sortBy),
+      copyColumns(`FROM ${LAST}`, job.deletesOutput, columns, [...job.key, TOKEN]),
       job.key,
     );
     return {
@@ -53,7 +53,7 @@ async function writeSurvivors(connection: DuckDBConnection, job: KeyedWriteJob):
     `SELECT ${names} FROM ${ROWS} WHERE _op <> 'delete' ` +
     `AND _visibility_token IN (SELECT _visibility_token FROM ${LAST})`;
   const copied = await runCopy(connection, copyTo(select, job.output, job), job.columns);
-  return copied.rowCount === 0 ? null : writtenFile(job.output, copied);
+  return copied.rowCount === 0 ? [] : partitionFiles(connection, job, copied);
 }
 
 /** The bounds of what was read. Throws a conversion fault where a line is not one that ingest writes. */

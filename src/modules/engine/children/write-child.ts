@@ -1,9 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { KeyedFiles, KeyedWriteJob, WriteJob, WrittenFile } from '../write-engine.js';
+import type { KeyedFiles, KeyedWriteJob, PartitionFile, WriteJob } from '../write-engine.js';
+import { registerHashFunctions } from './bucket-functions.js';
+import { partitionFiles } from './file-split.js';
 import { openInstance } from './instance.js';
 import { withRoomForLines } from './line-room.js';
-import { type CopiedRows, runCopy, writtenFile } from './parquet-copy.js';
+import { type CopiedRows, runCopy } from './parquet-copy.js';
 import { type ChildSetup, FaultError } from './protocol.js';
 import { foldRange } from './range-fold.js';
 import { type ChildWork, serve } from './serve.js';
@@ -15,6 +17,7 @@ async function open(setup: ChildSetup): Promise<ChildWork> {
   const { connection } = await openInstance(setup);
   await connection.run('SET preserve_insertion_order = false');
   await connection.run('SELECT count(*) FROM range(200000) r(i) WHERE i % 7 = 0');
+  registerHashFunctions(connection);
   return {
     handle: (body) => write(connection, body as WriteJob | KeyedWriteJob),
     cancel: () => connection.interrupt(),
@@ -24,7 +27,7 @@ async function open(setup: ChildSetup): Promise<ChildWork> {
 async function write(
   connection: DuckDBConnection,
   job: WriteJob | KeyedWriteJob,
-): Promise<WrittenFile | KeyedFiles> {
+): Promise<readonly PartitionFile[] | KeyedFiles> {
   if ('key' in job) return foldRange(connection, job);
   const copied = await copyBodies(connection, job);
   const { rowCount, columnStats } = copied;
@@ -35,7 +38,7 @@ async function write(
     if ((columnStats[id]?.nullCount ?? 0) > 0)
       throw conversion('a line has no known batch, no ordinal or no key');
   }
-  return writtenFile(job.output, copied);
+  return partitionFiles(connection, job, copied);
 }
 
 async function copyBodies(connection: DuckDBConnection, job: WriteJob): Promise<CopiedRows> {

@@ -1,8 +1,9 @@
 import { type Column, columnType, METADATA_COLUMNS } from '../../../kernel/columns.js';
-import type { WriteBatch, WriteInput, WriteJob } from '../write-engine.js';
+import type { SortColumn, WriteBatch, WriteInput, WriteJob } from '../write-engine.js';
 import { bodyType, duckdbType, fromText, quoteName, quoteText } from './column-sql.js';
 import { convertedValue, formerSelf } from './converted-value.js';
 
+const [TOKEN, EVENT_TIME] = METADATA_COLUMNS;
 const BATCHES = 'tidemark_batches';
 
 /** Longest line that is tried first. Reading reserves twice this much memory. */
@@ -33,10 +34,10 @@ export function bodiesSelect(job: WriteJob, maxObjectBytes: number, withOp = fal
 /** Writes the rows of a query, which has the columns of the job's file, sorted as the job says. */
 export function copyTo(select: string, output: string, { columns, sortBy }: WriteJob): string {
   const all = [...METADATA_COLUMNS, ...columns];
-  const names = (sortBy.length > 0 ? sortBy : ['_event_time']).filter((name) => name !== '_visibility_token');
+  const own = sortBy.filter(({ name }) => name !== TOKEN.name);
   const known = new Set(all.map((column) => column.name));
-  for (const name of names) if (!known.has(name)) throw new Error(`there is no column ${name} to sort by`);
-  return copyColumns(select, output, all, [...names, '_visibility_token']);
+  for (const { name } of own) if (!known.has(name)) throw new Error(`there is no column ${name} to sort by`);
+  return copyColumns(select, output, all, [...(own.length > 0 ? own : [EVENT_TIME]), TOKEN]);
 }
 
 /** Writes the rows of a query, which has the given columns, in the order of `sortBy`. */
@@ -44,15 +45,18 @@ export function copyColumns(
   select: string,
   output: string,
   columns: readonly Column[],
-  sortBy: readonly string[],
+  sortBy: readonly SortColumn[],
 ): string {
   const fieldIds = columns.map(fieldIdOf).join(', ');
   const options = countColumns(columns) >= WIDE_COLUMNS ? `${WIDE_OPTIONS}, ` : '';
   return (
-    `COPY (${select} ORDER BY ${sortBy.map(quoteName).join(', ')}) TO ${quoteText(output)} ` +
+    `COPY (${select} ORDER BY ${sortBy.map(orderOf).join(', ')}) TO ${quoteText(output)} ` +
     `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, ${options}FIELD_IDS {${fieldIds}}, RETURN_STATS true)`
   );
 }
+
+const orderOf = ({ name, descending = false }: SortColumn): string =>
+  `${quoteName(name)} ${descending ? 'DESC NULLS LAST' : 'ASC NULLS FIRST'}`;
 
 function rowOf({ batchId, firstToken, ingestedAt }: WriteBatch): string {
   if (!Number.isSafeInteger(batchId) || !Number.isSafeInteger(firstToken))

@@ -1,6 +1,7 @@
 import { type Column, columnType, METADATA_COLUMNS } from '../../../kernel/columns.js';
 import type { ColumnType } from '../../../kernel/column-type.js';
 import type { ColumnStats } from '../write-engine.js';
+import { boundText } from './bound-text.js';
 import { quoteName } from './column-sql.js';
 
 /** One column of `RETURN_STATS`: names such as `min`, `max`, `null_count`, `has_nan`. */
@@ -43,39 +44,30 @@ function boundsOf(
     case 'json':
     case 'binary':
       return { min: null, max: null };
-    case 'time':
-      return { min: isoClock(min), max: isoClock(max) };
     case 'boolean':
       return { min: min === '1' ? 'true' : 'false', max: max === '1' ? 'true' : 'false' };
-    case 'date':
-    case 'timestamp':
-    case 'timestamptz':
-      return { min: isoTime(min), max: isoTime(max) };
     case 'string':
-      // The catalog's jsonb holds no NUL. What is before it is a lower bound still.
-      return { min: min.split('\0', 1)[0] ?? '', max: max.includes('\0') ? null : max };
+      return { min: beforeNul(min), max: beforeNul(max, true) };
     default:
-      return { min, max };
+      return { min: boundText(kind, min), max: boundText(kind, max) };
   }
 }
 
-/**
- * DuckDB's text of a date or time (`2024-01-01 00:00:00.5+00`) in RFC 3339 with microseconds.
- * Null when it has no such form, such as infinity.
- */
-export function isoTime(text: string): string | null {
-  const match = /^(\d{4,})-(\d\d-\d\d)( \(BC\))?(?: (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(\+00)?)?$/.exec(text);
-  if (match === null) return null;
-  const [, year = '', monthAndDay = '', bc, time, fraction = '', zone] = match;
-  const astronomical = bc === undefined ? Number(year) : 1 - Number(year);
-  if (astronomical < 0 || astronomical > 9999) return null;
-  const date = `${String(astronomical).padStart(4, '0')}-${monthAndDay}`;
-  if (time === undefined) return date;
-  return `${date}T${time}.${fraction.padEnd(6, '0')}${zone === undefined ? '' : 'Z'}`;
+/** The catalog's jsonb refuses NUL. What is before it is a minimum that holds; a maximum is the next text after that. */
+function beforeNul(text: string, isMax = false): string | null {
+  const at = text.indexOf('\0');
+  if (at < 0) return text;
+  return isMax ? raised(text.slice(0, at)) : text.slice(0, at);
 }
 
-/** DuckDB's text of a time of day (`12:00:00.5`) with microseconds. */
-function isoClock(text: string): string {
-  const [clock = '', fraction = ''] = text.split('.');
-  return `${clock}.${fraction.padEnd(6, '0')}`;
+/** The first text after all that begin with this one. Null where there is none. */
+function raised(text: string): string | null {
+  const characters = [...text];
+  for (let last = characters.pop(); last !== undefined; last = characters.pop()) {
+    const point = last.codePointAt(0) ?? 0;
+    // Surrogates are no characters of their own.
+    const next = point === 0xd7ff ? 0xe000 : point + 1;
+    if (next <= 0x10ffff) return characters.join('') + String.fromCodePoint(next);
+  }
+  return null;
 }

@@ -5,6 +5,7 @@ import { Transactions, type Tx } from '../../../database/index.js';
 import { SchemaPublisher } from '../../snapshots/index.js';
 import { incompatibilities } from '../compatibility.js';
 import type { TableDefEntity } from '../table-def.entity.js';
+import { lostSources } from '../table-layout.js';
 import { TableRegistry } from '../table-registry.js';
 import { TableStore, toTable, type Table, type TableVersion } from '../table.store.js';
 import { schemaIncompatible, tableNotFound } from '../tables.errors.js';
@@ -141,5 +142,17 @@ export function grownVersion(
     const facts = { compatibility_mode: compatibilityMode, schema_version: schemaVersion };
     throw schemaIncompatible(tableName, first, others, facts);
   }
-  return { ...grown, tableName, compatibilityMode, evolutionMode, schemaVersion: schemaVersion + 1 };
+  const [lost, ...more] = lostSources(table, columns, grown.columns);
+  if (lost !== undefined) throw schemaIncompatible(tableName, lost, more);
+  const { partitionSpecs, partitionSpecId, sortOrder } = table;
+  return {
+    ...grown,
+    tableName,
+    compatibilityMode,
+    evolutionMode,
+    partitionSpecs,
+    partitionSpecId,
+    sortOrder,
+    schemaVersion: schemaVersion + 1,
+  };
 }

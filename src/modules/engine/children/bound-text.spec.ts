@@ -1,4 +1,4 @@
-import { isoTime } from './write-stats.js';
+import { isoTime } from './bound-text.js';
 
 describe('isoTime', () => {
   it.each([

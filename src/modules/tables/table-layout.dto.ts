@@ -1,0 +1,46 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsIn, IsOptional, IsString } from 'class-validator';
+import type { SortDirection } from '../../kernel/index.js';
+
+export const PARTITION_SPEC_DOC =
+  'How new files are split: a file holds rows of one partition, as far as there are not too many at once. ' +
+  'Up to 4 fields; empty: not at all.';
+export const SORT_ORDER_DOC =
+  'How the rows of new files are sorted, so that queries can skip parts of them. Up to 8 columns; empty: by event time.';
+
+export class PartitionFieldDto {
+  @ApiProperty({
+    description: 'A column of the table, `_event_time` or `_ingested_at`.',
+    example: '_event_time',
+  })
+  @IsString()
+  column!: string;
+
+  @ApiProperty({
+    description:
+      'identity, year, month, day, hour, bucket(n) or truncate(n), as in Iceberg. Which of them a column takes, and ' +
+      'how large n may be, depends on its type.',
+    example: 'hour',
+  })
+  @IsString()
+  transform!: string;
+}
+
+export class SortFieldDto {
+  @ApiProperty({
+    description: 'A column of the table, `_event_time` or `_ingested_at`.',
+    example: '_event_time',
+  })
+  @IsString()
+  column!: string;
+
+  @ApiPropertyOptional({
+    enum: ['asc', 'desc'],
+    default: 'asc',
+    description: 'Nulls come first, and last with desc.',
+    example: 'asc',
+  })
+  @IsOptional()
+  @IsIn(['asc', 'desc'])
+  direction?: SortDirection;
+}
