@@ -17,8 +17,11 @@ export const SIMPLE_TYPES = [
 
 export type SimpleType = (typeof SIMPLE_TYPES)[number];
 
-/** Lists and structs inside each other at most, in one column. */
-export const MAX_TYPE_DEPTH = 32;
+/**
+ * Lists and structs inside each other at most, in one column. The engine's time to read a file doubles with each list
+ * inside of another: 15 ms for 16, minutes for 32.
+ */
+export const MAX_TYPE_DEPTH = 16;
 
 /** The name of a list's only part, in paths, field ids and Parquet files. */
 export const LIST_ELEMENT = 'element';

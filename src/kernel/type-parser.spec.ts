@@ -119,7 +119,7 @@ describe('parseType', () => {
     const nested = (depth: number) => `${'list<'.repeat(depth)}int${'>'.repeat(depth)}`;
     expect(typeText(parseType(nested(MAX_TYPE_DEPTH)))).toBe(nested(MAX_TYPE_DEPTH));
     expect(faultOf(nested(MAX_TYPE_DEPTH + 1))).toMatch(
-      /^expected 32 lists and structs inside each other at most/,
+      /^expected 16 lists and structs inside each other at most/,
     );
     expect(faultOf('struct<a: '.repeat(50_000))).toMatch(/more than 100000 characters/);
     expect(faultOf('list<'.repeat(MAX_TYPE_CHARS / 5))).toMatch(/inside each other at most/);

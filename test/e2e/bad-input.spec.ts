@@ -442,10 +442,10 @@ const OTHER_CASES: Case[] = [
   },
   {
     name: 'a type that nests too deep',
-    send: () => createWrong(`${'list<'.repeat(33)}int${'>'.repeat(33)}`),
+    send: () => createWrong(`${'list<'.repeat(17)}int${'>'.repeat(17)}`),
     status: 400,
     code: 'REQUEST_INVALID',
-    place: { path: '$.schema.columns[0].type', message: expect.stringContaining('32 lists and structs') },
+    place: { path: '$.schema.columns[0].type', message: expect.stringContaining('16 lists and structs') },
   },
   ...['partition_spec', 'sort_order'].map((field) => ({
     name: `${field} of names alone`,

@@ -244,7 +244,7 @@ describe('a table that evolves', () => {
     ],
     [
       'too many levels',
-      { deep: JSON.parse('{"a":'.repeat(33) + '1' + '}'.repeat(33)) as object },
+      { deep: JSON.parse('{"a":'.repeat(17) + '1' + '}'.repeat(17)) as object },
       'deep',
       'nesting_limit',
     ],

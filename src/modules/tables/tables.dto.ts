@@ -51,7 +51,7 @@ export class ColumnDto {
 
   @ApiProperty({
     description:
-      'boolean, int, long, float, double, decimal(p,s), string, uuid, binary, date, time, timestamp, timestamptz, json, `list<T>` or `struct<name: T, …>`, lists and structs inside each other up to 32 deep. A field of a struct may be followed by `not null`, `default <literal>` and `comment "text"`, the element of a list by `not null` and `comment "text"`; names that are not plain stand in double quotes.',
+      'boolean, int, long, float, double, decimal(p,s), string, uuid, binary, date, time, timestamp, timestamptz, json, `list<T>` or `struct<name: T, …>`, lists and structs inside each other up to 16 deep. A field of a struct may be followed by `not null`, `default <literal>` and `comment "text"`, the element of a list by `not null` and `comment "text"`; names that are not plain stand in double quotes.',
     example: 'decimal(18,4)',
   })
   @IsString()
