@@ -72,7 +72,7 @@ export interface ColumnStats {
   readonly max: string | null;
   /** Absent for parts of nested columns: the engine counts some nulls twice there. */
   readonly nullCount?: number;
-  /** Of float and double: 0 when there is no NaN, 1 when there is at least one. */
+  /** Of float and double: 0 when there is no NaN, 1 when there is at least one. Absent where that is not known. */
   readonly nanCount?: number;
 }
 

@@ -3,6 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Column } from '../../../kernel/columns.js';
 import type { ColumnStats, WrittenFile } from '../write-engine.js';
+import { ROW_GROUP_ROWS } from './write-sql.js';
 import { columnStatsOf, type RawStats } from './write-stats.js';
 
 const PIECE_BYTES = 256 * 1024;
@@ -26,7 +27,8 @@ export async function runCopy(
   const raw = new Map<string, RawStats>(
     stats.map(({ key, value }) => [key, new Map(value.map((entry) => [entry.key, entry.value]))]),
   );
-  return { rowCount: Number(row.count), columnStats: columnStatsOf(columns, raw) };
+  const rowCount = Number(row.count);
+  return { rowCount, columnStats: columnStatsOf(columns, raw, rowCount <= ROW_GROUP_ROWS) };
 }
 
 /** The file at `path`, read once for its size and hash. */

@@ -11,7 +11,7 @@ export const USUAL_OBJECT_BYTES = 16 * 1024 * 1024;
 export const MAX_OBJECT_BYTES = 96 * 1024 * 1024;
 
 /** Half of DuckDB's own: more threads have a part in a usual commit, and readers skip more. A multiple of 2048. */
-const ROW_GROUP_ROWS = 61_440;
+export const ROW_GROUP_ROWS = 61_440;
 
 /** From this many columns on, parts of nested ones counted, dictionaries are kept small: text takes 1 MiB a column. */
 const WIDE_COLUMNS = 64;

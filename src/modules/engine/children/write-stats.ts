@@ -7,30 +7,34 @@ import { quoteName } from './column-sql.js';
 /** One column of `RETURN_STATS`: names such as `min`, `max`, `null_count`, `has_nan`. */
 export type RawStats = ReadonlyMap<string, string>;
 
-/** Statistics by field id, of columns and parts of columns that hold no others. `raw` has DuckDB's keys: quoted names. */
+/**
+ * Statistics by field id, of columns and parts of columns that hold no others. `raw` has DuckDB's keys: quoted names.
+ * Its `has_nan` is that of the last row group (1.5.5), so without `oneRowGroup` a false one says nothing.
+ */
 export function columnStatsOf(
   columns: readonly Column[],
   raw: ReadonlyMap<string, RawStats>,
+  oneRowGroup: boolean,
 ): Record<string, ColumnStats> {
   const stats: Record<string, ColumnStats> = {};
   const add = (column: Column, parent: string): void => {
     const key = parent + quoteName(column.name);
     const found = raw.get(key);
-    if (found !== undefined) stats[String(column.id)] = statsOf(column, found, parent !== '');
+    if (found !== undefined) stats[String(column.id)] = statsOf(column, found, parent !== '', oneRowGroup);
     for (const part of column.fields ?? []) add(part, `${key}.`);
   };
   for (const column of [...METADATA_COLUMNS, ...columns]) add(column, '');
   return stats;
 }
 
-function statsOf(column: Column, raw: RawStats, isPart: boolean): ColumnStats {
+function statsOf(column: Column, raw: RawStats, isPart: boolean, oneRowGroup: boolean): ColumnStats {
   const { kind } = columnType(column);
-  const nan = raw.get('has_nan');
-  const hasNan = nan === 'true';
+  const hasNan = raw.get('has_nan') === 'true';
+  const knowsNan = (kind === 'float' || kind === 'double') && (hasNan || oneRowGroup);
   return {
     ...boundsOf(kind, raw.get('min'), raw.get('max')),
     ...(!isPart && { nullCount: Number(raw.get('null_count') ?? 0) }),
-    ...((kind === 'float' || kind === 'double') && { nanCount: hasNan ? 1 : 0 }),
+    ...(knowsNan && { nanCount: hasNan ? 1 : 0 }),
   };
 }
 
