@@ -317,7 +317,7 @@ describe('a keyed table', () => {
         visibility_timeout_ms: 60_000,
         records: [
           upsert({ id: 1, v: 1 }),
-          upsert({ id: 1, v: 'x' }),
+          upsert({ id: 1, w: 9 }),
           erase({}),
           upsert({ id: null }),
           upsert({ v: 2 }),
@@ -330,6 +330,32 @@ describe('a keyed table', () => {
     expect(await rows('SELECT id, v FROM t ORDER BY id')).toEqual([
       [1, 3],
       [5, 2],
+    ]);
+
+    // Their table was written to since: they would be the last of their keys.
+    expectOk(await alter('t', { op: 'add_column', column: { name: 'w', type: 'int' } }));
+    const { dead_letters } = expectOk(
+      await tenant.admin.get<{ dead_letters: { dead_letter_id: number; record: string }[] }>(
+        '/v1/dead-letters',
+      ),
+    );
+    const ids = dead_letters
+      .filter(({ record: text }) => text.includes('"w"'))
+      .map((one) => one.dead_letter_id);
+    expect(await tenant.admin.post('/v1/dead-letters/replay', { ids })).toMatchObject({
+      status: 400,
+      body: { error_code: 'REQUEST_INVALID' },
+    });
+    const forced = expectOk(
+      await tenant.admin.post<{ results: { state: string; visibility_token: number }[] }>(
+        '/v1/dead-letters/replay',
+        { ids, force: true },
+      ),
+    );
+    expect(forced.results).toMatchObject([{ state: 'replayed' }]);
+    const min_visibility_token = forced.results[0]?.visibility_token;
+    expect(await rows('SELECT id, v, w FROM t WHERE id = 1', { min_visibility_token })).toEqual([
+      [1, null, 9],
     ]);
   });
 

@@ -59,6 +59,7 @@ function serviceOver(missing: readonly string[] = []) {
     schemaVersion: 1,
     content: 'data',
     sequenceNumber: fileId,
+    keyStats: null,
   });
   const resolver = { resolve: () => Promise.resolve(SNAPSHOT) };
   const files = {
@@ -70,8 +71,14 @@ function serviceOver(missing: readonly string[] = []) {
   const catalog = {
     tablesAt: () =>
       Promise.resolve([
-        { tableId: 1, tableName: 'events', schemaVersion: 1, columns: columnsOf({ name: 'string' }) },
-        { tableId: 2, tableName: 'users', schemaVersion: 1, columns: columnsOf({ id: 'long' }) },
+        {
+          tableId: 1,
+          tableName: 'events',
+          schemaVersion: 1,
+          columns: columnsOf({ name: 'string' }),
+          key: [],
+        },
+        { tableId: 2, tableName: 'users', schemaVersion: 1, columns: columnsOf({ id: 'long' }), key: [] },
       ]),
   };
   const cache = {

@@ -7,6 +7,7 @@ import { createLogger, systemClock } from '../../src/kernel/index.js';
 import {
   DeadLetterStore,
   type Claim,
+  type EventOp,
   type IngestBus,
   type IngestRequest,
 } from '../../src/modules/bus/index.js';
@@ -56,6 +57,8 @@ export interface CommitStage {
   readonly dataSource: DataSource;
   readonly bus: IngestBus;
   readonly store: ObjectStore;
+  /** The folder of the objects. */
+  readonly objects: string;
   readonly engine: WriteEngine;
   readonly tables: TablesService;
   readonly scratch: string;
@@ -74,6 +77,12 @@ export interface CommitStage {
     tableId: number,
     requestKey: string,
     ...payloads: string[]
+  ): Promise<number>;
+  /** As `appendRaw`, with an op each. */
+  appendOps(
+    tenantId: string,
+    tableId: number,
+    ...events: { readonly op: EventOp; readonly payload: string }[]
   ): Promise<number>;
   watermark(tenantId: string): Promise<number>;
   /** The ids in the table's live files, sorted, from the objects themselves. */
@@ -125,7 +134,7 @@ export async function openCommitStage(): Promise<CommitStage> {
     tenantId: string,
     tableId: number,
     requestKey: string | undefined,
-    payloads: readonly string[],
+    events: readonly { readonly op?: EventOp; readonly payload: string }[],
   ): Promise<number> => {
     const request = async (): Promise<IngestRequest> => ({
       tenantId,
@@ -134,9 +143,9 @@ export async function openCommitStage(): Promise<CommitStage> {
       schemaVersion: 1,
       catalogEpoch: await epochOf(tenantId),
       requestKey,
-      records: payloads.map((payload) => ({
+      records: events.map(({ op = 'insert', payload }) => ({
         key: requestKey === undefined ? `k-${(sent += 1)}` : undefined,
-        op: 'insert',
+        op,
         contentHash: hashOf(sent),
         eventTime: undefined,
         payload,
@@ -150,6 +159,7 @@ export async function openCommitStage(): Promise<CommitStage> {
     dataSource,
     bus,
     store,
+    objects,
     engine,
     tables,
     scratch,
@@ -197,9 +207,21 @@ export async function openCommitStage(): Promise<CommitStage> {
     },
     append: (tenantId, tableId, ...ids) =>
       stage.appendRaw(tenantId, tableId, ...ids.map((id) => JSON.stringify({ id }))),
-    appendRaw: (tenantId, tableId, ...payloads) => append(tenantId, tableId, undefined, payloads),
+    appendRaw: (tenantId, tableId, ...payloads) =>
+      append(
+        tenantId,
+        tableId,
+        undefined,
+        payloads.map((payload) => ({ payload })),
+      ),
+    appendOps: (tenantId, tableId, ...events) => append(tenantId, tableId, undefined, events),
     appendCovered: (tenantId, tableId, requestKey, ...payloads) =>
-      append(tenantId, tableId, requestKey, payloads),
+      append(
+        tenantId,
+        tableId,
+        requestKey,
+        payloads.map((payload) => ({ payload })),
+      ),
     watermark: async (tenantId) => {
       const [row] = await dataSource.query<{ token: number }[]>(
         `SELECT published_token AS token FROM tenant_head WHERE tenant_id = $1`,

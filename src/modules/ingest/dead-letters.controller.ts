@@ -8,6 +8,7 @@ import {
   DeadLetterListDto,
   DeadLetterOutcomesDto,
   DeadLettersQuery,
+  ReplayDto,
   toDeadLetterDto,
   toOutcomeDto,
 } from './dead-letters.dto.js';
@@ -44,14 +45,14 @@ export class DeadLettersController {
     operationId: 'replayDeadLetters',
     summary: 'Send dead events again, under new tokens',
     description:
-      "Each is checked against its table's schema of today; one that still does not fit stays dead, with the new reason. Replayed again it answers the same token.",
+      "Each is checked against its table's schema of today; one that still does not fit stays dead, with the new reason. Replayed again it answers the same token. Where its table has a primary key and newer events, it is refused without `force`.",
   })
   @ApiOkResponse({ type: DeadLetterOutcomesDto })
   async replay(
     @Caller() { tenantId }: CallerIdentity,
-    @dtoBody(DeadLetterIdsDto) { ids }: DeadLetterIdsDto,
+    @dtoBody(ReplayDto) { ids, force }: ReplayDto,
   ): Promise<DeadLetterOutcomesDto> {
-    return answer(await this.deadLetters.replay(tenantId, ids));
+    return answer(await this.deadLetters.replay(tenantId, ids, force));
   }
 
   @Post('discard')

@@ -3,6 +3,7 @@ import {
   ArrayMaxSize,
   ArrayNotEmpty,
   IsArray,
+  IsBoolean,
   IsIn,
   IsInt,
   IsOptional,
@@ -42,6 +43,17 @@ export class DeadLetterIdsDto {
   @Min(1, { each: true })
   @Max(Number.MAX_SAFE_INTEGER, { each: true })
   ids!: number[];
+}
+
+export class ReplayDto extends DeadLetterIdsDto {
+  @ApiPropertyOptional({
+    default: false,
+    description:
+      'Also events of tables with a primary key that were written to since: each becomes the last of its key.',
+  })
+  @IsOptional()
+  @IsBoolean()
+  force?: boolean;
 }
 
 export class DeadLetterDto {
@@ -139,6 +151,11 @@ const REFUSALS = {
   unknown: { error_code: 'NOT_FOUND', reason: 'there is no such dead letter' },
   discarded: { error_code: 'REQUEST_INVALID', reason: 'it was discarded, which is final' },
   replayed: { error_code: 'REQUEST_INVALID', reason: 'it was replayed, which is final' },
+  overtaken: {
+    error_code: 'REQUEST_INVALID',
+    reason:
+      'its table has a primary key and newer events, which it would overwrite where they have its key: see force',
+  },
 } as const;
 
 export function toOutcomeDto(outcome: DeadLetterOutcome): DeadLetterOutcomeDto {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AppError, SERVER_BUSY } from '../../kernel/index.js';
 import { Transactions, type Tx } from '../../database/index.js';
 import { DeadLetterStore, isEpochChange, ReplayAppender, type DeadLetter } from '../bus/index.js';
+import { ReceiptLocator } from '../snapshots/index.js';
 import { TABLE_NOT_FOUND, TableNames, TableRegistry, type IngestTable } from '../tables/index.js';
 import { reviveRecord } from './replayed-record.js';
 
@@ -11,7 +12,7 @@ export type DeadLetterOutcome = { readonly deadLetterId: number } & (
   /** Tried again in vain. */
   | { readonly state: 'dead'; readonly reason: string }
   | { readonly state: 'discarded' }
-  | { readonly state: 'refused'; readonly why: 'unknown' | 'discarded' | 'replayed' }
+  | { readonly state: 'refused'; readonly why: 'unknown' | 'discarded' | 'replayed' | 'overtaken' }
 );
 
 export interface DeadLetterPage {
@@ -39,6 +40,7 @@ export class DeadLettersService {
     @Inject(ReplayAppender) private readonly appender: ReplayAppender,
     @Inject(TableRegistry) private readonly tables: TableRegistry,
     @Inject(TableNames) private readonly names: TableNames,
+    @Inject(ReceiptLocator) private readonly locator: ReceiptLocator,
   ) {}
 
   /** Newest first. Rejects with TABLE_NOT_FOUND where there never was a table of the name. */
@@ -52,12 +54,15 @@ export class DeadLettersService {
     return letters.map((letter) => ({ ...letter, tableName: names.get(letter.tableId) ?? '' }));
   }
 
-  /** One outcome for each id, in order. What was replayed before answers the same token again. */
-  async replay(tenantId: string, ids: readonly number[]): Promise<DeadLetterOutcome[]> {
+  /**
+   * One outcome for each id, in order. What was replayed before answers the same token again. An event of a keyed table
+   * that was written since is refused unless `force`: it would become the last of its key.
+   */
+  async replay(tenantId: string, ids: readonly number[], force = false): Promise<DeadLetterOutcome[]> {
     const letters = await this.transactions.pooled((pool) => this.deadLetters.find(pool, tenantId, ids));
     const outcomes = new Map<number, DeadLetterOutcome>();
     for (const group of groupsOf(letters)) {
-      for (const outcome of await this.replayGroup(tenantId, group))
+      for (const outcome of await this.replayGroup(tenantId, group, force))
         outcomes.set(outcome.deadLetterId, outcome);
     }
     return inOrder(ids, outcomes);
@@ -82,7 +87,11 @@ export class DeadLettersService {
   }
 
   /** Of one table. Again where the catalog changes meanwhile. */
-  private async replayGroup(tenantId: string, group: readonly DeadLetter[]): Promise<DeadLetterOutcome[]> {
+  private async replayGroup(
+    tenantId: string,
+    group: readonly DeadLetter[],
+    force: boolean,
+  ): Promise<DeadLetterOutcome[]> {
     const [first] = group;
     if (first === undefined) return [];
     const ids = group.map(({ deadLetterId }) => deadLetterId);
@@ -90,7 +99,9 @@ export class DeadLettersService {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const table = await this.liveTable(tenantId, first.tableId);
       try {
-        return await this.transactions.write((tx) => this.replayLocked(tx, tenantId, ids, table, batchId));
+        return await this.transactions.write((tx) =>
+          this.replayLocked(tx, tenantId, ids, table, batchId, force),
+        );
       } catch (error) {
         if (!isEpochChange(error)) throw error;
       }
@@ -104,9 +115,14 @@ export class DeadLettersService {
     ids: readonly number[],
     table: IngestTable | undefined,
     batchId: number,
+    force: boolean,
   ): Promise<DeadLetterOutcome[]> {
     const settled: DeadLetterOutcome[] = [];
     const stillDead: { deadLetterId: number; reason: string }[] = [];
+    const newest =
+      table?.validator.isKeyed === true && !force
+        ? await this.locator.newestToken(tx, tenantId, table.tableId)
+        : 0;
     const revived: { deadLetterId: number; event: Parameters<ReplayAppender['append']>[3][number] }[] = [];
     for (const letter of await this.deadLetters.lock(tx, tenantId, ids)) {
       const { deadLetterId, state } = letter;
@@ -114,6 +130,8 @@ export class DeadLettersService {
         settled.push({ deadLetterId, state, visibilityToken: letter.replayedToken ?? 0 });
       } else if (state === 'discarded') {
         settled.push({ deadLetterId, state: 'refused', why: 'discarded' });
+      } else if (letter.visibilityToken < newest) {
+        settled.push({ deadLetterId, state: 'refused', why: 'overtaken' });
       } else if (table === undefined) {
         stillDead.push({ deadLetterId, reason: 'its table was dropped' });
       } else {

@@ -1,11 +1,18 @@
 import type { SnapshotDataFile } from '../snapshots/index.js';
 import { mergePlan } from './merge-plan.js';
 
-const file = (content: 'data' | 'deletes', sequenceNumber: number) =>
-  ({ key: `${content} ${sequenceNumber}`, content, sequenceNumber }) as SnapshotDataFile;
+const KEY = [{ id: 5, name: 'id', type: 'long', nullable: false }];
+
+const file = (content: 'data' | 'deletes', sequenceNumber: number, min?: string, max = min) =>
+  ({
+    key: `${content} ${sequenceNumber}`,
+    content,
+    sequenceNumber,
+    keyStats: min === undefined ? null : { '5': { min, max: max ?? null } },
+  }) as unknown as SnapshotDataFile;
 
 const planOf = (...files: SnapshotDataFile[]) => {
-  const { plain, merged, deletes } = mergePlan(files);
+  const { plain, merged, deletes } = mergePlan(files, KEY);
   const keys = (some: readonly SnapshotDataFile[]) => some.map(({ key }) => key);
   return { plain: keys(plain), merged: keys(merged), deletes: keys(deletes) };
 };
@@ -35,6 +42,23 @@ describe('mergePlan', () => {
       merged: ['data 1', 'data 2', 'data 3'],
       deletes: ['deletes 2', 'deletes 3', 'deletes 4'],
     });
+  });
+
+  it('leaves out deletes of keys that no earlier data can have', () => {
+    const loads = [1, 2, 3].flatMap((n) => [
+      file('data', n, `${n}0`, `${n}9`),
+      file('deletes', n, `${n}0`, `${n}9`),
+    ]);
+    expect(planOf(...loads)).toEqual({ plain: ['data 1', 'data 2', 'data 3'], merged: [], deletes: [] });
+    expect(planOf(...loads, file('data', 4, '15', '25'), file('deletes', 4, '15', '25'))).toEqual({
+      plain: ['data 3', 'data 4'],
+      merged: ['data 1', 'data 2'],
+      deletes: ['deletes 4'],
+    });
+    // Numbers, not text: 9 is less than 10.
+    expect(planOf(file('data', 1, '10', '90'), file('deletes', 2, '9')).deletes).toEqual([]);
+    expect(planOf(file('data', 1, '-5', '90'), file('deletes', 2, '9')).deletes).toEqual(['deletes 2']);
+    expect(planOf(file('data', 1), file('deletes', 2, '9')).deletes).toEqual(['deletes 2']);
   });
 
   it('reads nothing where there is nothing but deletes', () => {

@@ -1,4 +1,6 @@
+import type { Column } from '../../kernel/index.js';
 import type { SnapshotDataFile } from '../snapshots/index.js';
+import { keyRangeOf, rangesMeet, type KeyRange } from './key-range.js';
 
 /** Which files of a table are read, and which of them need to be held against deletes. */
 export interface MergePlan {
@@ -9,19 +11,34 @@ export interface MergePlan {
   readonly deletes: readonly SnapshotDataFile[];
 }
 
+interface Ranged {
+  readonly file: SnapshotDataFile;
+  readonly range: KeyRange;
+}
+
+/** Pairs of files whose keys are compared at most. Beyond, sequence numbers alone decide. */
+const MAX_PAIRS = 1_000_000;
+
 /**
- * A delete file matters to data files with a lower sequence number, and to no others: those of its own commit were
- * written with it. So the newest data files are read as they are, and delete files from before the oldest are not read.
+ * A delete file matters to data files with a lower sequence number that may have one of its keys, and to no others:
+ * those of its own commit were written with it. What does not matter is not read, and data that nothing matters to is
+ * read as it is. `key` has the primary key's columns, none where the table has no key.
  */
-export function mergePlan(files: readonly SnapshotDataFile[]): MergePlan {
-  const data = files.filter(({ content }) => content === 'data');
-  const oldest = data.reduce((least, { sequenceNumber }) => Math.min(least, sequenceNumber), Infinity);
-  const deletes = files.filter(
-    ({ content, sequenceNumber }) => content === 'deletes' && sequenceNumber > oldest,
-  );
-  const newest = deletes.reduce((most, { sequenceNumber }) => Math.max(most, sequenceNumber), -Infinity);
-  const isOlder = ({ sequenceNumber }: SnapshotDataFile): boolean => sequenceNumber < newest;
-  return { plain: data.filter((file) => !isOlder(file)), merged: data.filter(isOlder), deletes };
+export function mergePlan(files: readonly SnapshotDataFile[], key: readonly Column[]): MergePlan {
+  const ranged = files.map((file): Ranged => ({ file, range: keyRangeOf(key, file.keyStats ?? {}) }));
+  const data = ranged.filter(({ file }) => file.content === 'data');
+  const allDeletes = ranged.filter(({ file }) => file.content === 'deletes');
+  const comparesKeys = data.length * allDeletes.length <= MAX_PAIRS;
+  const matters = (deletes: Ranged, to: Ranged): boolean =>
+    to.file.sequenceNumber < deletes.file.sequenceNumber &&
+    (!comparesKeys || rangesMeet(deletes.range, to.range));
+  const deletes = allDeletes.filter((one) => data.some((other) => matters(one, other)));
+  const plain: SnapshotDataFile[] = [];
+  const merged: SnapshotDataFile[] = [];
+  for (const one of data) {
+    (deletes.some((other) => matters(other, one)) ? merged : plain).push(one.file);
+  }
+  return { plain, merged, deletes: deletes.map(({ file }) => file) };
 }
 
 /** The files of a plan. */

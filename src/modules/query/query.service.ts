@@ -182,7 +182,7 @@ export class QueryService {
       tables.map(({ tableId }) => tableId),
     );
     const planned = tables.map(async (table): Promise<[number, TableFiles]> => {
-      const plan = mergePlan(files.get(table.tableId) ?? []);
+      const plan = mergePlan(files.get(table.tableId) ?? [], table.key);
       return [table.tableId, { plan, layouts: await fileLayouts(this.catalog, table, plannedFiles(plan)) }];
     });
     return new Map(await Promise.all(planned));

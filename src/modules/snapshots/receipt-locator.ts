@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Tx } from '../../database/index.js';
 import { readProgress } from './sql/head.js';
 import { locateTokens } from './sql/locate-tokens.js';
+import { findNewestToken } from './sql/newest-token.js';
 
 /** `discarded`: the watermark passed the event, but its table was dropped first. */
 export type EventLocation =
@@ -35,6 +36,11 @@ export class ReceiptLocator {
         ];
       }),
     );
+  }
+
+  /** The highest token that the table was written at, published or not. */
+  newestToken(tx: Tx, tenantId: string, tableId: number): Promise<number> {
+    return findNewestToken(tx, tenantId, tableId);
   }
 
   async locateOne(tx: Tx, tenantId: string, tableId: number, token: number): Promise<EventLocation> {

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Transactions } from '../../database/index.js';
+import type { ColumnStatistics } from './data-file.entity.js';
 import type { ResolvedSnapshot } from './snapshot-resolver.js';
 import { readLiveFiles } from './sql/live-files.js';
 
@@ -16,6 +17,8 @@ export interface SnapshotDataFile {
   /** `deletes` hide rows of data files with a lower sequence number. */
   readonly content: 'data' | 'deletes';
   readonly sequenceNumber: number;
+  /** Statistics of the primary key's columns by field id; null where the table has no key. */
+  readonly keyStats: Readonly<Record<string, ColumnStatistics | null>> | null;
 }
 
 @Injectable()
@@ -40,6 +43,7 @@ export class SnapshotFiles {
         schemaVersion: row.schema_version,
         content: row.content,
         sequenceNumber: row.sequence_number,
+        keyStats: row.key_stats,
       };
       const ofTable = files.get(row.table_id);
       if (ofTable === undefined) files.set(row.table_id, [file]);

@@ -14,6 +14,11 @@ export class RecordValidator {
     if (keyIds.length > 0) this.deletes = new PayloadValidator(deleteColumns(columns, keyIds), options);
   }
 
+  /** Whether the table has a primary key. */
+  get isKeyed(): boolean {
+    return this.deletes !== undefined;
+  }
+
   /** Undefined where the table does not take the op, for lack of a primary key. */
   for(op: EventOp): PayloadValidator | undefined {
     if (op === 'insert') return this.rows;
