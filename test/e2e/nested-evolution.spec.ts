@@ -95,6 +95,17 @@ it('are read by field id from files of every version', async () => {
   ]);
 });
 
+it('are found where nothing but the case of a name changed, of any letter', async () => {
+  await createTable(tenant.tableAdmin, 't', [{ name: 's', type: 'struct<"été": int, ort: int>' }]);
+  await publish('t', { s: { été: 1, ort: 2 } });
+  await alter(
+    't',
+    { op: 'rename_column', from: 's.été', to: 'Été' },
+    { op: 'rename_column', from: 's.ort', to: 'Ort' },
+  );
+  expect(await rows('SELECT s FROM t')).toEqual([[{ Été: 1, Ort: 2 }]]);
+});
+
 it('hold for events that were accepted before the change, and lose what was dropped', async () => {
   await createTable(tenant.tableAdmin, 't', [
     { name: 'id', type: 'int' },

@@ -36,6 +36,8 @@ describe('needsLayout', () => {
       struct(5, field(8, 'A'), field(7, 'b')),
       true,
     ],
+    ['a part in another case', struct(5, field(6, 'a')), struct(5, field(6, 'A')), false],
+    ['a part in another case, beyond ASCII', struct(5, field(6, 'é')), struct(5, field(6, 'É')), true],
     ['all parts replaced', struct(5, field(6, 'a')), struct(5, field(7, 'b')), true],
     [
       'a part of an element renamed',

@@ -1,4 +1,5 @@
 import type { Column } from '../../kernel/index.js';
+import { foldCase } from './gate/scope.js';
 
 /**
  * True where files of one schema cannot be read as another by the names inside of structs alone, which is how the engine
@@ -20,7 +21,7 @@ function isReadByName(file: Column, reader: Column): boolean {
   if (parts === undefined || wanted === undefined) return parts === wanted;
   const pairs = wanted.map((part) => ({
     part,
-    byName: parts.find(({ name }) => name.toLowerCase() === part.name.toLowerCase()),
+    byName: parts.find(({ name }) => foldCase(name) === foldCase(part.name)),
     byId: parts.find(({ id }) => id === part.id),
   }));
   return (
