@@ -1,3 +1,6 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
 import { ownBucket } from '../support/own-bucket.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { createTable, TestService } from '../support/service.js';
@@ -49,8 +52,11 @@ async function writeUntilItFails(writer: ServiceClient, name: string, sent: Sent
   }
 }
 
-const send = (writer: ServiceClient, { key, ids }: Sent) =>
-  writer.ingest('events', { records: ids.map((id) => ({ payload: { id } })) }, { 'Idempotency-Key': key });
+/** Of three hours, so that each commit has several files. */
+const send = (writer: ServiceClient, { key, ids }: Sent) => {
+  const records = ids.map((id, n) => ({ event_time: `2026-01-01T0${n % 3}:00:00Z`, payload: { id } }));
+  return writer.ingest('events', { records }, { 'Idempotency-Key': key });
+};
 
 /** Writes until the service goes away: `end` is called when some requests of each writer were acknowledged. */
 async function writeUntilTheEnd(admin: ServiceClient, round: string, sent: Sent[], end: () => Promise<void>) {
@@ -152,19 +158,41 @@ describe('nothing that was acknowledged is lost and nothing is there twice', () 
   );
 
   it.each([
-    'ingest.committed',
-    'commit.claimed',
-    'commit.pending_row',
-    'commit.uploaded',
-    'commit.published',
-  ])('after a kill at %s', async (point) => {
-    const service = await start({ env: { TIDEMARK_FAILPOINTS: `${point}=kill` } });
+    ['ingest.committed=kill', 0],
+    ['commit.claimed=kill', 0],
+    ['commit.pending_row=kill', 3],
+    ['commit.uploaded=kill', 3],
+    ['commit.uploaded=kill@1', 3],
+    ['commit.uploaded=kill@2', 3],
+    ['commit.published=kill', 3],
+  ])('after %s', async (failpoint, writtenFiles) => {
+    database = await createTestDatabase();
+    const service = await start({ databaseUrl: database.url, env: { TIDEMARK_FAILPOINTS: failpoint } });
     const { admin } = await service.createTenant();
     await createTable(admin, 'events', COLUMNS);
     const request: Sent = { key: 'once', ids: ['a', 'b', 'c'], answer: undefined };
     request.answer = await send(admin, request).then(expectOk, () => undefined);
     await until('the service to be killed', 20_000, () => service.hasEnded);
+    const known = await filesOf(database);
+    expect(known).toHaveLength(writtenFiles);
+    // What was uploaded, all or a part, is known, and what is not published is not seen.
+    expect(known).toEqual(expect.arrayContaining(objectsOf(service)));
     await service.launch({ TIDEMARK_FAILPOINTS: '' });
     await expectAllOnce(admin.at(service.url), [request]);
   });
 });
+
+async function filesOf({ url }: TestDatabase): Promise<string[]> {
+  const catalog = new pg.Client({ connectionString: url });
+  await catalog.connect();
+  const { rows } = await catalog.query<{ path: string }>('SELECT path FROM data_file');
+  await catalog.end();
+  return rows.map(({ path }) => path);
+}
+
+/** Keys of the Parquet files in the service's folder of objects. */
+function objectsOf({ dataDir }: TestService): string[] {
+  const folder = join(dataDir, 'objects');
+  const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return entries.filter((path) => path.endsWith('.parquet'));
+}
