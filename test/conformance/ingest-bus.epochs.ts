@@ -38,6 +38,32 @@ export function describeEpochs({ backend }: SuiteContext): void {
       expect(await drain(backend(), bus, tenantId)).toMatchObject([{ payload: 'new', schemaVersion: 2 }]);
     });
 
+    it('takes a record that fits no more as a repeat only, and keeps nothing where its key is unknown', async () => {
+      await bus.append(request({ records: [{ key: 'a', payload: 'first' }] }));
+      const repeats = new Set([0]);
+      const again = (...records: RequestSketch['records']) => bus.append(request({ records, repeats }));
+      expect(await again({ key: 'a' })).toMatchObject({ acceptedCount: 0, duplicateCount: 1 });
+      expect(await again({ key: 'a' }, { key: 'b', payload: 'new' })).toMatchObject({
+        acceptedCount: 1,
+        duplicateCount: 1,
+        maxVisibilityToken: 3,
+      });
+      await expect(again({ key: 'a', content: 1 })).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+      const [lapsed, other] = await Promise.allSettled([
+        bus.append(request({ records: [{ key: 'd' }, { key: 'c' }], repeats: new Set([1]) })),
+        bus.append(request({ records: [{ key: 'd', payload: 'other' }] })),
+      ]);
+      expect(lapsed).toMatchObject({ reason: { code: 'SERVER_BUSY' } });
+      expect(other).toMatchObject({ value: { acceptedCount: 1 } });
+      const covered = request({ records: [{}, {}], requestKey: 'r', repeats: new Set([1]) });
+      await expect(bus.append(covered)).rejects.toMatchObject({ code: 'SERVER_BUSY' });
+      expect(await drain(backend(), bus, tenantId)).toMatchObject([
+        { payload: 'first' },
+        { payload: 'new' },
+        { payload: 'other' },
+      ]);
+    });
+
     it('keeps nothing of a request whose table was dropped, and the others of its group', async () => {
       const dropped = newTableId();
       const gone = new AppError(NOT_FOUND, 'gone');

@@ -117,3 +117,80 @@ describe('idempotency keys', () => {
     expect((await send([record('a', 2)])).body).toMatchObject({ accepted_count: 1, max_visibility_token: 2 });
   });
 });
+
+describe('a repeat, after its table has changed', () => {
+  type Options = Record<string, unknown>;
+
+  async function kept(options: Options = {}, headers: Record<string, string> = {}) {
+    const { table_admin: admin, ingest_writer: key } = await app.tenant('table_admin', 'ingest_writer');
+    const columns = ['id', 'old'].map((name) => ({ name, type: 'long' }));
+    const table = { table_name: 'orders', schema: { columns }, ...options };
+    await app.call('POST', '/v1/tables', { key: admin, body: table });
+    const send = (records: unknown[], more: Options = {}, requestKey = headers) =>
+      app.call('POST', URL, { key, body: { records, ...more }, headers: requestKey });
+    const first = [wide(1), wide(2)].map((sent, index) =>
+      headers['idempotency-key'] === undefined ? { idempotency_key: `k${index}`, ...sent } : sent,
+    );
+    expect(await send(first)).toMatchObject({ status: 202, body: { accepted_count: 2 } });
+    const change = { changes: [{ op: 'drop_column', name: 'old' }] };
+    expect((await app.call('PATCH', '/v1/tables/orders', { key: admin, body: change })).status).toBe(200);
+    const version = async () =>
+      (await app.call('GET', '/v1/tables/orders', { key: admin })).body.schema_version as number;
+    return { first, send, version };
+  }
+  const wide = (id: number) => ({ payload: { id, old: 7 } });
+  const repeated = (duplicates: number, accepted: number, token: number) => ({
+    status: 202,
+    body: { accepted_count: accepted, duplicate_count: duplicates, max_visibility_token: token },
+  });
+
+  it('is a duplicate although it does not fit any more', async () => {
+    const { first, send } = await kept();
+    expect(await send(first)).toMatchObject(repeated(2, 0, 2));
+    expect(await send([{ ...wide(1), idempotency_key: 'k0' }])).toMatchObject(repeated(1, 0, 1));
+  });
+
+  it('may stand beside new records that fit, not beside new ones that do not', async () => {
+    const { first, send } = await kept();
+    const misfit = { ...wide(3), idempotency_key: 'k3' };
+    const refused = await send([...first, misfit, record('k4', 4)]);
+    expect(refused).toMatchObject({ status: 400, body: { error_code: 'SCHEMA_VIOLATION' } });
+    expect(violationPaths(refused)).toEqual(['$.records[2].payload.old']);
+    expect(await send([...first, record('k4', 4)])).toMatchObject(repeated(2, 1, 5));
+  });
+
+  it('is refused with other content', async () => {
+    const { send } = await kept();
+    expect(await send([{ ...wide(2), idempotency_key: 'k0' }])).toMatchObject({
+      status: 409,
+      body: { error_code: 'IDEMPOTENCY_KEY_REUSED' },
+    });
+  });
+
+  it('is found by the key of its request', async () => {
+    const { first, send } = await kept({}, { 'idempotency-key': 'batch' });
+    expect(await send(first)).toMatchObject(repeated(2, 0, 2));
+    expect(await send(first.slice(1))).toMatchObject({ status: 409 });
+    expect(await send(first, {}, { 'idempotency-key': 'other' })).toMatchObject({ status: 400 });
+  });
+
+  it('is no dead letter', async () => {
+    const { first, send } = await kept();
+    const misfit = { ...wide(3), idempotency_key: 'k3' };
+    expect((await send([...first, misfit], { on_invalid: 'quarantine' })).body).toMatchObject({
+      accepted_count: 0,
+      duplicate_count: 2,
+      quarantined_count: 1,
+    });
+  });
+
+  it('does not change a table that learns', async () => {
+    const { first, send, version } = await kept({ evolution_mode: 'evolve' });
+    const before = await version();
+    expect(await send(first)).toMatchObject(repeated(2, 0, 2));
+    expect(await version()).toBe(before);
+    const grown = await send([...first, { idempotency_key: 'k5', payload: { id: 5, fresh: 1 } }]);
+    expect(grown).toMatchObject(repeated(2, 1, 5));
+    expect(await version()).toBe(before + 1);
+  });
+});

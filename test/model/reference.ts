@@ -112,10 +112,14 @@ export class Reference {
   }
 
   private write(table: Table, write: Write): Answer {
-    const misfits = write.records.flatMap((record) => misfitOf(table, record) ?? []);
+    const { records, requestKey } = write;
+    const nameOf = (key: string | undefined) =>
+      JSON.stringify([table.id, key === undefined ? 'request' : 'record', key ?? requestKey]);
+    // What the ledger has seen is judged by it alone, whatever the table has become.
+    const fresh = records.filter(({ key }) => !this.ledger.has(nameOf(key)));
+    const misfits = fresh.flatMap((record) => misfitOf(table, record) ?? []);
     const [misfit] = misfits;
     if (misfit !== undefined) return misfits.find(({ code }) => code === 'PRIMARY_KEY_REQUIRED') ?? misfit;
-    const { records, requestKey } = write;
     const covered = records.flatMap(({ key }, position) => (key === undefined ? [position] : []));
     const contents = records.map((record) => JSON.stringify({ ...recordJson(record), idempotency_key: '' }));
     const whole = JSON.stringify(covered.map((position) => [position, contents[position]]));
@@ -124,7 +128,7 @@ export class Reference {
     const tokens: number[] = [];
     let accepted = 0;
     for (const [position, { key }] of records.entries()) {
-      const name = JSON.stringify([table.id, key === undefined ? 'request' : 'record', key ?? requestKey]);
+      const name = nameOf(key);
       const content = key === undefined ? whole : (contents[position] ?? '');
       const place = key === undefined ? covered.indexOf(position) : 0;
       const known = this.ledger.get(name) ?? found.get(name) ?? { content, tokens: [] };

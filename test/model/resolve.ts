@@ -140,9 +140,7 @@ export class Resolver {
     if (kept.length === 0) return undefined;
     const { table: id, write } = pick(kept, at);
     const table = live.find((one) => one.id === id);
-    // A name that has gone to a column of another type may take the old value or not.
-    if (table === undefined || !write.records.every((record) => isOfTypes(record, table.columns)))
-      return undefined;
+    if (table === undefined) return undefined;
     const again = write.records.map((record, position) =>
       altered === true && position === 0 ? { ...record, time: otherTime(record.time) } : record,
     );
@@ -188,12 +186,6 @@ function spoilt(record: RecordSpec, columns: readonly Column[], how: Exclude<Odd
   }
   return { ...record, misfit: { unknown: 1 } };
 }
-
-const isOfTypes = ({ fields }: RecordSpec, columns: readonly Column[]): boolean =>
-  Object.entries(fields).every(([name, value]) => {
-    const column = columns.find((one) => one.name === name);
-    return column === undefined || value === null || isOrBecomes(value.type, column.type);
-  });
 
 function create(table: string, { columns: steps, key: size, mode }: StepOf<'create'>): Call {
   const columns = columnsOf(steps);

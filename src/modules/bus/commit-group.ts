@@ -50,6 +50,11 @@ export class GroupCommitter {
         if (round === MAX_ROUNDS)
           throw new AppError(SERVER_BUSY, 'Too many writes met the same keys.', { retryAfterMs: 1000 });
         open = await this.atOneEpoch(open);
+        // Their keys were found once. Only a row that is found again makes them duplicates.
+        await this.read(
+          open.filter(({ request }) => request.repeats !== undefined),
+          ledger,
+        );
         open = await this.round(open, ledger);
       }
     } catch (error) {
@@ -156,7 +161,7 @@ function tokenRanges(rows: readonly FoundLedgerRow[]): TokenRanges {
 
 interface OpenRequest {
   readonly pending: PendingRequest;
-  readonly verdict: Verdict;
+  readonly verdict: Exclude<Verdict, { kind: 'lapsed' }>;
 }
 
 /**
@@ -172,7 +177,8 @@ function settleWithoutCall(
   group.forEach((pending, index) => {
     const verdict = verdicts[index];
     if (verdict === undefined) throw new Error('a request was not judged');
-    if (verdict.kind === 'refused' && verdict.final) pending.reject(reusedKey(verdict));
+    if (verdict.kind === 'lapsed') pending.reject(lapsedKey());
+    else if (verdict.kind === 'refused' && verdict.final) pending.reject(reusedKey(verdict));
     else if (verdict.kind === 'kept' && verdict.tokens.every((source) => 'token' in source)) {
       settle(pending, verdict, new Map(), replays);
     } else open.push({ pending, verdict });
@@ -201,6 +207,9 @@ function settle(
     maxVisibilityToken: max,
   });
 }
+
+const lapsedKey = (): AppError =>
+  new AppError(SERVER_BUSY, 'A key of the request has just been forgotten.', { retryAfterMs: 1000 });
 
 function reusedKey(verdict: Verdict & { kind: 'refused' }): AppError {
   const where =

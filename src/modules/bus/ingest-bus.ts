@@ -38,6 +38,11 @@ export interface IngestRequest {
   readonly requestKey: string | undefined;
   /** At least one. */
   readonly records: readonly IngestRecord[];
+  /**
+   * Positions of records that do not fit the table, but whose keys were found in the ledger: they can only be duplicates
+   * or refused, and are never written.
+   */
+  readonly repeats?: ReadonlySet<number>;
   /** Validates the same records at the current epoch. Rejects with the client's error where they no longer pass. */
   readonly revalidate: () => Promise<IngestRequest>;
 }
@@ -143,7 +148,7 @@ export interface Backlog {
  * or never, and trims by the token what it delivers again. It answers true in `fence`.
  */
 export interface IngestBus {
-  /** Rejects with IDEMPOTENCY_KEY_REUSED or with what `revalidate` rejected with. */
+  /** Rejects with IDEMPOTENCY_KEY_REUSED, with SERVER_BUSY where the key of one of `repeats` is gone, or with what `revalidate` rejected with. */
   append(request: IngestRequest): Promise<IngestAck>;
   /** Looks keys up in their window. Keys that are not found are absent from the answer. */
   findRecords(

@@ -56,6 +56,8 @@ export type Verdict =
       readonly key: string;
       readonly final: boolean;
     }
+  /** The key of a record that can only be a repeat is not in the ledger any more. */
+  | { readonly kind: 'lapsed' }
   | {
       readonly kind: 'kept';
       readonly acceptedCount: number;
@@ -134,12 +136,16 @@ export function judge(requests: readonly JudgedRequest[], ledger: ReadonlyMap<st
       const row = rows.get(key);
       const known = row?.unit ?? ledger.get(key);
       if (known === undefined) {
+        if (isRepeat(request, unit)) {
+          withdraw(rows, units);
+          return { kind: 'lapsed' };
+        }
         fresh += 1;
         // A request's row points at the request's first record, whichever records its key covers.
         const ordinal = covered === undefined ? base + position : base;
         rows.set(key, { unit, batch, ordinal, request });
       } else if (known.contentHash !== contentHash) {
-        for (const own of units) if (rows.get(own.storedKey)?.unit === own) rows.delete(own.storedKey);
+        withdraw(rows, units);
         return {
           kind: 'refused',
           position: covered === undefined ? position : undefined,
@@ -186,6 +192,14 @@ export function judge(requests: readonly JudgedRequest[], ledger: ReadonlyMap<st
       rows: [...rows.values()],
     },
   };
+}
+
+const isRepeat = ({ repeats }: IngestRequest, { position, covered = [position] }: Unit): boolean =>
+  repeats !== undefined && covered.some((own) => repeats.has(own));
+
+/** Takes back what a request was to write. */
+function withdraw(rows: Map<string, NewLedgerRow>, units: readonly Unit[]): void {
+  for (const own of units) if (rows.get(own.storedKey)?.unit === own) rows.delete(own.storedKey);
 }
 
 /** Calls `visit` for each record that the batch keeps, in the order of their ordinals. */

@@ -9,12 +9,13 @@ import { IngestController } from './ingest.controller.js';
 import { IngestService } from './ingest.service.js';
 import { Learning } from './learning.js';
 import { ReceiptsService } from './receipts.service.js';
+import { Repeats } from './repeats.js';
 import { SchemaInferenceController } from './schema-inference.controller.js';
 import { SchemaInference } from './schema-inference.service.js';
 
 @Module({
   imports: [BusModule, SnapshotsModule, TablesModule, TenancyModule],
   controllers: [DeadLettersController, IngestController, SchemaInferenceController],
-  providers: [DeadLettersService, IngestService, Learning, ReceiptsService, SchemaInference],
+  providers: [DeadLettersService, IngestService, Learning, ReceiptsService, Repeats, SchemaInference],
 })
 export class IngestHttpModule {}

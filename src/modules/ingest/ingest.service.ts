@@ -79,11 +79,21 @@ export class IngestService {
     body = readBody(call.body),
   ): Promise<IngestRequest> {
     const { tenantId, tableName, requestKey } = call;
-    const { table, records } = await this.learning.prepare({ ...call, quarantine }, known, body);
+    const { table, records, repeats } = await this.learning.prepare({ ...call, quarantine }, known, body);
     const { tableId, windowClass, schemaVersion, catalogEpoch } = table;
     // The records were changed into their body's form, so the bytes are read again.
     const revalidate = async () =>
       this.request(call, await this.tables.refresh(tenantId, tableName), quarantine);
-    return { tenantId, tableId, windowClass, schemaVersion, catalogEpoch, requestKey, records, revalidate };
+    return {
+      tenantId,
+      tableId,
+      windowClass,
+      schemaVersion,
+      catalogEpoch,
+      requestKey,
+      records,
+      ...(repeats !== undefined && repeats.size > 0 && { repeats }),
+      revalidate,
+    };
   }
 }

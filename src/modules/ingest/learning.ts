@@ -14,7 +14,9 @@ import {
   type IngestTable,
 } from '../tables/index.js';
 import { placeOfField } from './field-place.js';
+import { MisfitRefusal } from './misfit-refusal.js';
 import { prepareRecords } from './prepared-records.js';
+import { Repeats } from './repeats.js';
 import { SchemaOutgrown } from './schema-outgrown.js';
 import { readBody, type SentBody } from './sent-body.js';
 import { readRecord } from './sent-record.js';
@@ -33,45 +35,62 @@ export interface LearningCall {
 export interface Prepared {
   readonly table: IngestTable;
   readonly records: IngestRecord[];
+  /** Positions of records that need not fit it: the ledger has seen their keys. */
+  readonly repeats?: ReadonlySet<number>;
 }
 
 /** A value may need several steps up to json, and others may change the table between two of ours. */
 const MAX_ATTEMPTS = 10;
 
-/** Prepares records for tables that take their schema from them. */
+/** Prepares records, also for tables that take their schema from them. */
 @Injectable()
 export class Learning {
   constructor(
     @Inject(TableRegistry) private readonly tables: TableRegistry,
     @Inject(TableGrowth) private readonly growth: TableGrowth,
+    @Inject(Repeats) private readonly repeats: Repeats,
   ) {}
 
-  /** As `prepareRecords`; a table that learns is changed first where the records do not fit it. */
+  /**
+   * As `prepareRecords`; a table that learns is changed first where the records do not fit it. Only where some do not is
+   * the ledger asked for repeats, which no schema can refuse and no table learns from.
+   */
   async prepare(call: LearningCall, known: IngestTable, sent: SentBody): Promise<Prepared> {
+    try {
+      return { table: known, records: await records(call, known, sent, known.learns) };
+    } catch (error) {
+      const outgrown = error instanceof SchemaOutgrown;
+      if (!outgrown && !(error instanceof MisfitRefusal)) throw error;
+      // The records were changed into their body's form, so the bytes are read again.
+      const body = readBody(call.body);
+      const suspects = outgrown ? undefined : error.positions;
+      const repeats = await this.repeats.among(known, body, call.requestKey, suspects);
+      if (outgrown) return this.learn(call, known, body, repeats);
+      if (repeats.size === 0) throw error;
+      return { table: known, repeats, records: await records(call, known, body, false, repeats) };
+    }
+  }
+
+  private async learn(
+    call: LearningCall,
+    known: IngestTable,
+    sent: SentBody,
+    repeats: ReadonlySet<number>,
+  ): Promise<Prepared> {
     let table = known;
     let body = sent;
     for (let attempt = 1; table.learns && attempt <= MAX_ATTEMPTS; attempt++) {
+      const grown = await this.grow(call, table, body, repeats);
+      if (grown === undefined) break;
+      table = grown;
       try {
-        return { table, records: await this.records(call, table, body, true) };
+        return { table, repeats, records: await records(call, table, body, table.learns, repeats) };
       } catch (error) {
         if (!(error instanceof SchemaOutgrown)) throw error;
       }
-      // The records were changed into their body's form, so the bytes are read again.
       body = readBody(call.body);
-      const grown = await this.grow(call, table, body);
-      if (grown === undefined) break;
-      table = grown;
     }
-    return { table, records: await this.records(call, table, body, false) };
-  }
-
-  private async records(
-    { requestKey, quarantine }: LearningCall,
-    { validator }: IngestTable,
-    body: SentBody,
-    learns: boolean,
-  ): Promise<IngestRecord[]> {
-    return prepareRecords(body, validator, requestKey, quarantine, learns);
+    return { table, repeats, records: await records(call, table, body, false, repeats) };
   }
 
   /** The table afterwards; undefined where nothing can be changed that would help. */
@@ -79,10 +98,11 @@ export class Learning {
     call: LearningCall,
     table: IngestTable,
     body: SentBody,
+    repeats: ReadonlySet<number>,
   ): Promise<IngestTable | undefined> {
     const { tenantId, tableName, quarantine, keyId } = call;
     try {
-      const needed = await neededFields(table, body);
+      const needed = await neededFields(table, body, repeats);
       if (needed.length === 0) return undefined;
       await this.growth.grow({ tenantId, tableId: table.tableId, tableName, needed, by: keyId });
     } catch (error) {
@@ -100,9 +120,22 @@ const isUnlearnable = (error: unknown): boolean =>
   error instanceof TooManyFields ||
   (error instanceof AppError && (error.spec === SCHEMA_VIOLATION || error.spec === SCHEMA_INCOMPATIBLE));
 
-async function neededFields(table: IngestTable, body: SentBody): Promise<TypedField[]> {
+const records = (
+  { requestKey, quarantine }: LearningCall,
+  { validator }: IngestTable,
+  body: SentBody,
+  learns: boolean,
+  repeats?: ReadonlySet<number>,
+): Promise<IngestRecord[]> => prepareRecords(body, validator, requestKey, quarantine, learns, repeats);
+
+async function neededFields(
+  table: IngestTable,
+  body: SentBody,
+  repeats: ReadonlySet<number>,
+): Promise<TypedField[]> {
   const needs = new FieldNeeds(table.fields);
   await inTurns(body.records, (sent, index) => {
+    if (repeats.has(index)) return;
     const record = readRecord(sent, () => undefined);
     if (record !== undefined) needs.observe(record.payload, index);
   });

@@ -8,6 +8,7 @@ import {
 } from '../tables/index.js';
 import { CanonicalWriter, contentHash, ValueTooLongError } from './canonical-form.js';
 import { IDEMPOTENCY_KEY_REQUIRED, PRIMARY_KEY_REQUIRED } from './ingest.errors.js';
+import { MisfitRefusal } from './misfit-refusal.js';
 import { SchemaOutgrown } from './schema-outgrown.js';
 import { MAX_PAYLOAD_CHARS } from './ingest-limits.js';
 import { Violations, type RequestViolation } from './request-violations.js';
@@ -20,7 +21,8 @@ import { isIdempotencyKey, isOp, noKeyFault, readRecord, type FieldFault } from 
  * afterwards. Rejects with REQUEST_INVALID, IDEMPOTENCY_KEY_REQUIRED, PRIMARY_KEY_REQUIRED or SCHEMA_VIOLATION, in this
  * order, naming the first 100 reasons. With `quarantine` a record that is wrong but has a usable key is prepared for the
  * dead letters, and only the others refuse the request. With `learns` it rejects with `SchemaOutgrown` where nothing but
- * the schema is in the way.
+ * the schema is in the way. Those of `repeats` need not fit: they are prepared without a payload. Where others do not fit,
+ * the refusal is a `MisfitRefusal`.
  */
 export async function prepareRecords(
   body: SentBody,
@@ -28,11 +30,14 @@ export async function prepareRecords(
   requestKey: string | undefined,
   quarantine = false,
   learns = false,
+  repeats: ReadonlySet<number> = NONE,
 ): Promise<IngestRecord[]> {
-  const preparation = new Preparation(body, validator, requestKey !== undefined, quarantine, learns);
+  const preparation = new Preparation(body, validator, requestKey !== undefined, quarantine, learns, repeats);
   await inTurns(body.records, (sent, index) => preparation.addRecord(index, sent));
   return preparation.finish();
 }
+
+const NONE: ReadonlySet<number> = new Set();
 
 class Preparation {
   private readonly prepared: IngestRecord[] = [];
@@ -40,6 +45,8 @@ class Preparation {
   private readonly keyless = new Violations();
   private readonly untaken = new Violations();
   private readonly misfits = new Violations();
+  /** Of the records that only their table is against. */
+  private readonly unfit: number[] = [];
   private readonly canonical = new CanonicalWriter();
   private recordMembers = 0;
   private outgrown = false;
@@ -52,15 +59,17 @@ class Preparation {
     private readonly covered: boolean,
     private readonly quarantine: boolean,
     private readonly learns: boolean,
+    private readonly repeats: ReadonlySet<number>,
   ) {}
 
   finish(): IngestRecord[] {
     if (this.recordMembers + this.canonical.members !== this.body.members) this.refuseDuplicate();
     this.malformed.refuse(REQUEST_INVALID);
     this.keyless.refuse(IDEMPOTENCY_KEY_REQUIRED);
-    this.untaken.refuse(PRIMARY_KEY_REQUIRED);
-    if (this.outgrown) throw new SchemaOutgrown();
-    this.misfits.refuse(SCHEMA_VIOLATION);
+    const untaken = this.untaken.refusal(PRIMARY_KEY_REQUIRED);
+    if (untaken === undefined && this.outgrown) throw new SchemaOutgrown();
+    const refusal = untaken ?? this.misfits.refusal(SCHEMA_VIOLATION);
+    if (refusal !== undefined) throw new MisfitRefusal(refusal, this.unfit);
     return this.prepared;
   }
 
@@ -73,10 +82,14 @@ class Preparation {
     if (key === undefined && !this.covered) this.refuseKeyless(index);
     // Before the defaults, and before the validator puts the body's forms in.
     const hash = contentHash(op, eventTime, this.canonicalOf(index, payload));
+    if (this.repeats.has(index)) {
+      this.prepared.push({ key, op, contentHash: hash, eventTime, payload: '' });
+      return;
+    }
     const validator = this.validator.for(op);
     if (validator === undefined) {
       const fault = noKeyFault(op);
-      if (!this.quarantine) return this.untaken.add(this.placed(index, fault));
+      if (!this.quarantine) return this.refuseOp(index, fault);
       return this.setAside(index, { key, op, contentHash: hash, eventTime }, faultReason([fault]));
     }
     if (this.outgrown) return;
@@ -137,7 +150,13 @@ class Preparation {
     });
   }
 
+  private refuseOp(index: number, fault: FieldFault): void {
+    this.unfit.push(index);
+    this.untaken.add(this.placed(index, fault));
+  }
+
   private refuseMisfit(index: number, validator: PayloadValidator, payload: Record<string, unknown>): void {
+    this.unfit.push(index);
     const place = this.body.placeOf(index);
     // One is asked for even without room, so that the rest is counted by records.
     for (const misfit of validator.violations(payload, Math.max(1, this.misfits.room))) {

@@ -37,11 +37,17 @@ export class Violations {
 
   /** Throws when there are any. */
   refuse(spec: ErrorSpec): void {
+    const refusal = this.refusal(spec);
+    if (refusal !== undefined) throw refusal;
+  }
+
+  /** Undefined when there are none. */
+  refusal(spec: ErrorSpec): AppError | undefined {
     const [first] = this.first;
-    if (first === undefined) return;
+    if (first === undefined) return undefined;
     const more = this.counted > 1 ? ` (and ${this.counted - 1} more)` : '';
     const where = first.line === undefined ? first.path : `line ${first.line}, ${first.path}`;
-    throw new AppError(spec, `${where}: ${first.message}${more}`, { context: { violations: this.first } });
+    return new AppError(spec, `${where}: ${first.message}${more}`, { context: { violations: this.first } });
   }
 }
 
