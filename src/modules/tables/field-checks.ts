@@ -133,7 +133,7 @@ function listCheck(element: TypedField, options: CheckOptions): CheckedType {
 }
 
 function structCheck(fields: readonly TypedField[], options: CheckOptions): CheckedType {
-  const checks = new FieldChecks(fields, 'the struct has no such field', options);
+  const checks = new FieldChecks(fields, 'nothing: the struct has no such field', options);
   return {
     rule: 'an object',
     check: (value) => (isJsonObject(value) && checks.normalise(value) ? value : REFUSED),

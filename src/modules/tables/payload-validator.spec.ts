@@ -114,7 +114,7 @@ describe('PayloadValidator with nested columns', () => {
       expect.objectContaining({
         path: '.lines[3].price',
         expected: 'none',
-        rule: 'the struct has no such field',
+        rule: 'nothing: the struct has no such field',
       }),
       expect.objectContaining({ path: '.meta.key', expected: 'binary', found: '"A"' }),
       expect.objectContaining({ path: '.meta.toString', expected: 'int', found: '"x"' }),

@@ -9,7 +9,7 @@ export class PayloadValidator {
   private readonly checks: FieldChecks;
 
   constructor(columns: readonly Column[], options: CheckOptions = {}) {
-    this.checks = new FieldChecks(columns.map(typedField), 'the table has no such column', options);
+    this.checks = new FieldChecks(columns.map(typedField), 'nothing: the table has no such column', options);
   }
 
   /**
