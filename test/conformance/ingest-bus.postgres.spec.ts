@@ -1,7 +1,9 @@
+import { jest } from '@jest/globals';
 import pg from 'pg';
 import { AppError, NOT_FOUND } from '../../src/kernel/index.js';
 import { applyMigrations, query, sql, Transactions } from '../../src/database/index.js';
 import type { Claim, IngestBus } from '../../src/modules/bus/index.js';
+import { PostgresIngestBus } from '../../src/modules/bus/ingest-bus.postgres.js';
 import { raiseGeneration } from '../../src/modules/bus/sql/rotate.js';
 import { storedKey } from '../../src/modules/bus/stored-key.js';
 import { openPostgresBackend, type PostgresBackend } from '../support/bus-postgres.js';
@@ -158,7 +160,8 @@ describe('IngestBus: Postgres: races', () => {
 
   it('claims from the new head where a publication was under way', async () => {
     await bus.append(request({ records: [{ key: 'a' }] }));
-    const published = (await bus.claim(tenantId, 'one', ANY, 60_000)) as Claim;
+    // Its lease has run out, or nobody would try to take it.
+    const published = (await bus.claim(tenantId, 'one', ANY, 0)) as Claim;
     await bus.append(request({ records: [{ key: 'b' }] }));
     const transactions = new Transactions(backend.dataSource);
     let next: Promise<Claim | undefined> | undefined;
@@ -172,6 +175,21 @@ describe('IngestBus: Postgres: races', () => {
       await waiting(1);
     });
     expect(await next).toMatchObject({ baseToken: 1, lastToken: 2, attempt: 1 });
+  });
+
+  it.each([
+    ['another holds', () => Promise.resolve(true)],
+    ['another gave back with a pause', (claim: Claim) => bus.nack(claim, 60_000, 'a test')],
+  ])('reads nothing of a range that %s', async (_, end) => {
+    await bus.append(request({ records: [{ key: 'a' }] }));
+    await end((await bus.claim(tenantId, 'one', ANY, 60_000)) as Claim);
+    const { dataSource } = backend;
+    const statements = jest.spyOn(dataSource.manager, 'query');
+    const watched = new PostgresIngestBus(dataSource, new Transactions(dataSource));
+    expect(await watched.claim(tenantId, 'two', ANY, 60_000)).toBeUndefined();
+    const texts = statements.mock.calls.map(([text]) => text);
+    statements.mockRestore();
+    expect(texts).toEqual([expect.stringContaining('ingest_claimable')]);
   });
 
   it('fails a whole group when its connection dies, keeps nothing, and goes on', async () => {

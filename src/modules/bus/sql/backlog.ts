@@ -1,4 +1,5 @@
 import { prepared, query, type SqlExecutor } from '../../../database/index.js';
+import { CLAIM_IS_HELD } from './lease.js';
 
 export interface BacklogRow {
   readonly tenant_id: string;
@@ -37,9 +38,7 @@ export async function readBacklog(executor: SqlExecutor): Promise<BacklogRow[]> 
         WHERE c.last_token > h.published_token AND p.events IS NOT NULL
           AND NOT EXISTS (
             SELECT FROM ingest_claim_batch k
-            WHERE k.tenant_id = c.tenant_id
-              AND ((k.state = 'live' AND k.lease_until >= clock_timestamp())
-                OR (k.state = 'waiting' AND k.next_attempt_at > clock_timestamp())))
+            WHERE k.tenant_id = c.tenant_id AND ${CLAIM_IS_HELD})
         ORDER BY p.oldest`,
   );
 }

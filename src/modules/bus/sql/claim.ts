@@ -1,5 +1,5 @@
 import { prepared, query, type Tx } from '../../../database/index.js';
-import { LEASE_EXPIRED } from './lease.js';
+import { CLAIM_IS_HELD, LEASE_EXPIRED } from './lease.js';
 
 export interface ClaimRow {
   readonly claim_id: number;
@@ -43,7 +43,8 @@ type ClaimableRow = HeaderRow & { readonly base: number; readonly split: number 
 
 /**
  * The tenant's watermark, and the headers of at most `limit` batches above it; undefined where the clock is not above
- * it. The function, in its migration, reads the clock first and the headers in a later statement. Takes no locks.
+ * it, or a claim is held, without a look at what it holds. The function, in its migration, reads the clock first and the
+ * headers in a later statement. Takes no locks.
  */
 export async function readClaimable(
   pool: Tx,
@@ -56,7 +57,8 @@ export async function readClaimable(
       'claimable',
     )`SELECT base, split, batch_id, table_id, schema_version, first_token, last_token, record_count, skipped_ordinals,
                body_bytes, body_generation, ingested_at
-        FROM ingest_claimable(${tenantId}, ${limit})`,
+        FROM ingest_claimable(${tenantId}, ${limit})
+        WHERE NOT EXISTS (SELECT FROM ingest_claim_batch k WHERE k.tenant_id = ${tenantId} AND ${CLAIM_IS_HELD})`,
   );
   const [first] = rows;
   if (first === undefined) return undefined;

@@ -8,6 +8,10 @@ export interface LeaseId {
 /** What a claim's `last_error` says of an attempt that ended without a word. */
 export const LEASE_EXPIRED = 'lease expired';
 
+/** Whether the claim `k` is somebody's, or its pause is not over: nobody can take it. */
+export const CLAIM_IS_HELD = sql`((k.state = 'live' AND k.lease_until >= clock_timestamp())
+                OR (k.state = 'waiting' AND k.next_attempt_at > clock_timestamp()))`;
+
 /** Each of these locks the one claim row, and changes nothing where claim id and attempt are not the live ones. */
 
 export async function extendLease(executor: SqlExecutor, lease: LeaseId, leaseMs: number): Promise<boolean> {
