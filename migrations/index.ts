@@ -14,6 +14,7 @@ import { TablesWithoutSchema1796000000730 } from './1796000000730-tables-without
 import { DeadLetterLife1796000000740 } from './1796000000740-dead-letter-life.js';
 import { RoomOnPages1796000000741 } from './1796000000741-room-on-pages.js';
 import { ClaimsInTwoCalls1796000000750 } from './1796000000750-claims-in-two-calls.js';
+import { DropOfAGoneLeaf1796000000760 } from './1796000000760-drop-of-a-gone-leaf.js';
 
 /** In the order in which they are applied. Listed as classes: globs do not survive a build. */
 export const MIGRATIONS = [
@@ -33,4 +34,5 @@ export const MIGRATIONS = [
   DeadLetterLife1796000000740,
   RoomOnPages1796000000741,
   ClaimsInTwoCalls1796000000750,
+  DropOfAGoneLeaf1796000000760,
 ];

@@ -224,6 +224,21 @@ describe('dropping', () => {
     }
   });
 
+  it('finds a leaf gone that another process dropped, although its own cache still has the name', async () => {
+    await backend.dataSource.query(`UPDATE ingest_generation SET number = 2 WHERE class = 'body'`);
+    await holder.query('SELECT pg_advisory_lock(1)');
+    // One statement: the name is cached before the other's drop, and nothing makes the session look again.
+    const late = backend.dataSource.query<{ fate: string }[]>(
+      `SELECT to_regclass('ingest_body_1'), pg_advisory_xact_lock(1),
+              ingest_drop_leaf('body', 'ingest_body', 1, 0) AS fate`,
+    );
+    await waiting(1);
+    const first = await holder.query(`SELECT ingest_drop_leaf('body', 'ingest_body', 1, 0) AS fate`);
+    expect(first.rows).toEqual([{ fate: 'dropped' }]);
+    await holder.query('SELECT pg_advisory_unlock(1)');
+    expect((await late)[0]?.fate).toBe('gone');
+  });
+
   it('is finished by the next run where a process ended in the middle', async () => {
     await append('a');
     await drain(backend, bus, tenantId);
