@@ -7,6 +7,9 @@ export const SQLSTATE = {
   lockNotAvailable: '55P03',
   deadlock: '40P01',
   serializationFailure: '40001',
+  /** Of a kept plan too, whose result would have other types now. */
+  notSupported: '0A000',
+  unknownPlan: '26000',
   /** Raised by the functions of the bus; see the migrations that create them. */
   ingestDuplicate: 'TM001',
   ingestRotated: 'TM002',

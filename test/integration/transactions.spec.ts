@@ -131,6 +131,41 @@ describe('a prepared statement', () => {
     });
   });
 
+  describe('whose plan broke', () => {
+    const label = prepared('label')`SELECT label FROM planned`;
+    let alone: DataSource;
+
+    beforeEach(async () => {
+      alone = await open(database.url, 1);
+      await alone.query(`CREATE TABLE planned AS SELECT 7 AS label`);
+      expect(await query(alone, label)).toEqual([{ label: 7 }]);
+    });
+
+    afterEach(async () => {
+      await alone.query('DROP TABLE planned');
+      await alone.destroy();
+    });
+
+    const breaks: [string, string, unknown, string][] = [
+      ['by another type', 'ALTER TABLE planned ALTER COLUMN label TYPE text', '7', '0A000'],
+      ['by a reset of the session', 'DISCARD ALL', 7, '26000'],
+    ];
+
+    it.each(breaks)('%s, is planned again at once', async (_, statement, answer) => {
+      await alone.query(statement);
+      expect(await query(alone, label)).toEqual([{ label: answer }]);
+      await alone.query(`ALTER TABLE planned ALTER COLUMN label TYPE json USING '[]'`);
+      expect(await query(alone, label)).toEqual([{ label: [] }]);
+    });
+
+    it.each(breaks)('%s, ends its transaction and not the next', async (_, statement, answer, code) => {
+      await alone.query(statement);
+      const inTransaction = () => new Transactions(alone).write((tx) => query(tx, label));
+      await expect(inTransaction()).rejects.toMatchObject({ code });
+      expect(await inTransaction()).toEqual([{ label: answer }]);
+    });
+  });
+
   it('gives its name to no other text', async () => {
     await transactions.write(async (tx) => {
       await query(tx, twice(1));
