@@ -169,6 +169,54 @@ describe('a dry run', () => {
     });
   });
 
+  it('tells of a column that the partitions or the order of the table need as it is', async () => {
+    await create({
+      evolution_mode: 'evolve',
+      schema: { columns: ['id', 'at'].map((name) => ({ name, type: 'int' })) },
+      partition_spec: [{ column: 'id', transform: 'identity' }],
+      sort_order: [{ column: 'at' }],
+    });
+    const payload = { id: { a: 1 }, at: { a: 1 } };
+    const sent = await app.call('POST', '/v1/ingest/t', {
+      key: writer,
+      body: { records: [{ idempotency_key: 'k', payload }] },
+    });
+    expect(sent).toMatchObject({ status: 409, body: { error_code: 'SCHEMA_INCOMPATIBLE' } });
+    expect((await infer([payload], '?table=t')).body).toMatchObject({
+      refusals: [
+        { column: 'id', rule: 'partition_source' },
+        { column: 'at', rule: 'sort_source' },
+      ],
+      violations: [{ record: 0 }, { record: 0 }],
+    });
+  });
+
+  it('counts the columns that the table would have, parts included, as ingest does', async () => {
+    await create({
+      evolution_mode: 'evolve',
+      schema: { columns: [{ name: 'lines', type: 'list<struct<sku: string, count: int>>' }] },
+    });
+    const numbered = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, 1]));
+    const message = (total: number) =>
+      expect.stringContaining(
+        `must have 1 to 500 columns, fields of structs and elements of lists counted; it would have ${total}`,
+      ) as string;
+    for (const [payload, total] of [
+      [{ ...numbered(490), more: numbered(20) }, 4 + 490 + 21],
+      [{ ...numbered(490), more: numbered(5), lines: [{ sku: 7, more: 1 }] }, 5 + 490 + 6],
+    ] as const) {
+      const violations = [{ rule: 'column_limit', column: 'more', message: message(total) }];
+      const records = [{ idempotency_key: 'k', payload }];
+      const sent = await app.call('POST', '/v1/ingest/t', { key: writer, body: { records } });
+      expect(sent).toMatchObject({
+        status: 400,
+        body: { error_code: 'SCHEMA_VIOLATION', context: { violations } },
+      });
+      expect((await infer([payload], '?table=t')).body).toMatchObject({ refusals: violations });
+    }
+  });
+
   it.each([
     ['flat', (fields: object) => fields],
     ['nested', (fields: object) => ({ lines: [{ deep: fields }] })],

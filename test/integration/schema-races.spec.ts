@@ -45,6 +45,7 @@ const need = (name: string, type: string) =>
     tenantId: TENANT,
     tableId: orders,
     tableName: 'orders',
+    known: [],
     needed: [{ name, type: parseType(type), nullable: true }],
     by: 'test',
   });

@@ -101,10 +101,11 @@ export class Learning {
     repeats: ReadonlySet<number>,
   ): Promise<IngestTable | undefined> {
     const { tenantId, tableName, quarantine, keyId } = call;
+    const { tableId, fields: known } = table;
     try {
       const needed = await neededFields(table, body, repeats);
       if (needed.length === 0) return undefined;
-      await this.growth.grow({ tenantId, tableId: table.tableId, tableName, needed, by: keyId });
+      await this.growth.grow({ tenantId, tableId, tableName, known, needed, by: keyId });
     } catch (error) {
       // What cannot be learnt goes to the dead letters then.
       if (quarantine && isUnlearnable(error)) return undefined;

@@ -104,6 +104,9 @@ class RefusalDto {
 
   @ApiProperty({ example: 'differs from amount in nothing but case or form' })
   message!: string;
+
+  @ApiPropertyOptional({ type: [String], description: 'What could be asked for instead.' })
+  allowed?: readonly string[];
 }
 
 export class InferenceDto {

@@ -1,8 +1,12 @@
 import { MAX_TYPE_DEPTH, nameText, type Column } from '../../../kernel/index.js';
 import { faultOfColumnName, faultOfFieldName, repeatedNames } from '../column-names.js';
+import { incompatibilities } from '../compatibility.js';
 import { countFields } from '../field-ids.js';
 import { isKeyType, keyColumnsOf } from '../primary-key.js';
 import { COLUMN_COUNT_RULE, MAX_COLUMNS } from '../table-definition.js';
+import { lostSources } from '../table-layout.js';
+import type { Table } from '../table.store.js';
+import type { SchemaViolation } from '../tables.errors.js';
 
 export type GrowthRule =
   'name_not_allowed' | 'names_differ_by_case' | 'column_limit' | 'nesting_limit' | 'key_column';
@@ -14,6 +18,32 @@ export interface GrowthFault {
   readonly rule: GrowthRule;
   readonly message: string;
 }
+
+/** What growth asks a table for. */
+export type GrowingTable = Pick<
+  Table,
+  'columns' | 'primaryKeyIds' | 'compatibilityMode' | 'partitionSpecs' | 'partitionSpecId' | 'sortOrder'
+>;
+
+/** All that refuses a grown schema. */
+export interface GrowthObjections {
+  /** What no column can be, or the key cannot. */
+  readonly faults: readonly GrowthFault[];
+  /** What the compatibility mode refuses. */
+  readonly incompatible: readonly SchemaViolation[];
+  /** What the partitions and the sort order need as it is. */
+  readonly lost: readonly SchemaViolation[];
+}
+
+/** Why the table cannot have the columns `after`, which were grown from its own. */
+export const growthObjections = (table: GrowingTable, after: readonly Column[]): GrowthObjections => ({
+  faults: [
+    ...growthFaults(table.columns, after),
+    ...keyGrowthFaults(table.columns, after, table.primaryKeyIds),
+  ],
+  incompatible: incompatibilities(table.columns, after, table.compatibilityMode),
+  lost: lostSources(table, table.columns, after),
+});
 
 /** What is wrong with the columns `after`, which were grown from those `before`. */
 export function growthFaults(before: readonly Column[], after: readonly Column[]): GrowthFault[] {
@@ -35,7 +65,7 @@ export function growthFaults(before: readonly Column[], after: readonly Column[]
 }
 
 /** Where a column of the primary key would become another: it may only be widened to a type that a key can have. */
-export function keyGrowthFaults(
+function keyGrowthFaults(
   before: readonly Column[],
   after: readonly Column[],
   keyIds: readonly number[],

@@ -3,9 +3,9 @@ import {
   FIRST_USER_FIELD_ID,
   inTurns,
   typedField,
+  UNPARTITIONED,
   type Column,
 } from '../../../kernel/index.js';
-import { incompatibilities } from '../compatibility.js';
 import { lastFieldId } from '../field-ids.js';
 import { RecordValidator } from '../record-validator.js';
 import type { EvolutionMode } from '../table-definition.js';
@@ -14,7 +14,7 @@ import { describeFound, memberPath } from '../violation.js';
 import { TooManyFields } from './field-budget.js';
 import { grownColumns, type Growing } from './grown-columns.js';
 import { beyondInference } from './growth.errors.js';
-import { growthFaults, keyGrowthFaults } from './growth-faults.js';
+import { growthObjections, type GrowingTable } from './growth-faults.js';
 import { FieldNeeds } from './needed-fields.js';
 import { Observation, type InferenceRules } from './observation.js';
 
@@ -88,7 +88,7 @@ async function proposal(
         rule: 'strict',
         message: 'the table does not evolve',
       }))
-    : refusalsOf(before, columns, table);
+    : refusalsOf(table ?? NEW_TABLE, columns);
   const kept = refusals.length > 0 ? before : columns;
   const seen = new Observation();
   await inTurns(payloads, (payload, index) => seen.observeFields(payload, index));
@@ -119,14 +119,24 @@ async function grownFor(
   return grown.columns;
 }
 
-function refusalsOf(before: readonly Column[], after: readonly Column[], table: Table | undefined) {
-  const keyFaults = keyGrowthFaults(before, after, table?.primaryKeyIds ?? []);
-  const faults = [...growthFaults(before, after), ...keyFaults].map(({ path, rule, message }) => ({
+const NEW_TABLE: GrowingTable = {
+  columns: [],
+  primaryKeyIds: [],
+  compatibilityMode: 'none',
+  partitionSpecs: [UNPARTITIONED],
+  partitionSpecId: UNPARTITIONED.spec_id,
+  sortOrder: [],
+};
+
+/** The very rules of ingest. */
+function refusalsOf(table: GrowingTable, after: readonly Column[]) {
+  const { faults, incompatible, lost } = growthObjections(table, after);
+  const named = faults.map(({ path, rule, message }) => ({
     column: path[0] ?? '',
     rule,
     message: `${path.map(memberPath).join('').replace(/^\./, '')} ${message}`,
   }));
-  return [...faults, ...incompatibilities(before, after, table?.compatibilityMode ?? 'none')];
+  return [...named, ...incompatible, ...lost];
 }
 
 const changed = (before: readonly Column[], after: readonly Column[]): Column[] => {

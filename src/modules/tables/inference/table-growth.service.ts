@@ -3,14 +3,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { AppError, type TypedField } from '../../../kernel/index.js';
 import { Transactions, type Tx } from '../../../database/index.js';
 import { SchemaPublisher } from '../../snapshots/index.js';
-import { incompatibilities } from '../compatibility.js';
 import type { TableDefEntity } from '../table-def.entity.js';
-import { lostSources } from '../table-layout.js';
 import { TableRegistry } from '../table-registry.js';
 import { TableStore, toTable, type Table, type TableVersion } from '../table.store.js';
 import { schemaIncompatible, tableNotFound } from '../tables.errors.js';
 import { grownColumns, type Growing } from './grown-columns.js';
-import { growthFaults, keyGrowthFaults } from './growth-faults.js';
+import { growthFaults, growthObjections } from './growth-faults.js';
 import { GrowthRefusal } from './growth.errors.js';
 import { joinedFields } from './joined-type.js';
 
@@ -19,6 +17,8 @@ export interface GrowthRequest {
   readonly tenantId: string;
   readonly tableId: number;
   readonly tableName: string;
+  /** What the table had when the request was read. */
+  readonly known: readonly TypedField[];
   readonly needed: readonly TypedField[];
   /** The key that writes. */
   readonly by: string;
@@ -53,10 +53,13 @@ export class TableGrowth {
    * then nothing was changed.
    */
   async grow(request: GrowthRequest): Promise<void> {
-    // Whatever the table has, it would have these: no lock is taken for what cannot be.
-    const faults = growthFaults([], grownColumns(NO_COLUMNS, request.needed).columns);
-    if (faults.some(({ rule }) => rule === 'column_limit'))
-      throw new GrowthRefusal(request.tableName, faults);
+    // Whatever the table has by now, it would have these: no lock is taken for what cannot be.
+    const alone = growthFaults([], grownColumns(NO_COLUMNS, request.needed).columns);
+    if (alone.some(({ rule }) => rule === 'column_limit')) {
+      const known = grownColumns(NO_COLUMNS, request.known);
+      const { columns } = grownColumns(known, request.needed);
+      throw new GrowthRefusal(request.tableName, growthFaults(known.columns, columns));
+    }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const key = `${request.tenantId}/${request.tableId}`;
     const queue = this.waiting.get(key);
@@ -128,22 +131,19 @@ export function grownVersion(
   lastColumnId: number,
   needed: readonly TypedField[],
 ): TableVersion | undefined {
-  const { tableName, columns, compatibilityMode, evolutionMode, schemaVersion, primaryKeyIds } = table;
+  const { tableName, columns, compatibilityMode, evolutionMode, schemaVersion } = table;
   if (evolutionMode === 'strict' && columns.length > 0) return undefined;
   const grown = grownColumns({ columns, lastColumnId }, needed);
   if (isDeepStrictEqual(columns, grown.columns)) return undefined;
-  const faults = [
-    ...growthFaults(columns, grown.columns),
-    ...keyGrowthFaults(columns, grown.columns, primaryKeyIds),
-  ];
+  const { faults, incompatible, lost } = growthObjections(table, grown.columns);
   if (faults.length > 0) throw new GrowthRefusal(tableName, faults);
-  const [first, ...others] = incompatibilities(columns, grown.columns, compatibilityMode);
+  const [first, ...others] = incompatible;
   if (first !== undefined) {
     const facts = { compatibility_mode: compatibilityMode, schema_version: schemaVersion };
     throw schemaIncompatible(tableName, first, others, facts);
   }
-  const [lost, ...more] = lostSources(table, columns, grown.columns);
-  if (lost !== undefined) throw schemaIncompatible(tableName, lost, more);
+  const [source, ...sources] = lost;
+  if (source !== undefined) throw schemaIncompatible(tableName, source, sources);
   const { partitionSpecs, partitionSpecId, sortOrder } = table;
   return {
     ...grown,
