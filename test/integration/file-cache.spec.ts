@@ -211,7 +211,20 @@ describe('FileCache', () => {
     await expect(cache.acquire(c)).rejects.toBeInstanceOf(FileCacheFullError);
     again.release();
     expect(await sha256Of(await acquireAndRelease(c))).toBe(c.sha256);
-    expect(await filesOnDisk()).toHaveLength(1);
+    expect(await filesOnDisk()).toHaveLength(2);
+  });
+
+  it('keeps what it has when a file cannot have room even so', async () => {
+    const [used, unused] = [await put(40 * KIB), await put(30 * KIB)];
+    const lease = await cache.acquire(used);
+    await acquireAndRelease(unused);
+    // One is larger than the cache, the other than what the file in use leaves.
+    for (const sizeBytes of [101 * KIB, 61 * KIB])
+      await expect(cache.acquire(await put(sizeBytes))).rejects.toBeInstanceOf(FileCacheFullError);
+    lease.release();
+    store.gets.length = 0;
+    for (const object of [used, unused]) await acquireAndRelease(object);
+    expect(store.gets).toEqual([]);
   });
 
   it('keeps within half of what it could fill the disk with', async () => {

@@ -237,18 +237,18 @@ async function onlyWith(batch: ClaimedBatch, lines: readonly BodyLine[]): Promis
   };
 }
 
-/** A job like the given one but for the key, with one event that has nothing but nulls. */
+/** The given job for one event that has nothing but nulls, without key and partitions. */
 async function controlOf(job: WriteJob | KeyedWriteJob, directory: string): Promise<WriteJob> {
   const batchId = job.batches[0]?.batchId ?? 0;
   const bodyFile = join(directory, 'control.ndjson.zst');
   const line = { b: batchId, o: 0, op: 'insert', k: 'control', p: {} };
   await writeFile(bodyFile, zstdCompressSync(`${JSON.stringify(line)}\n`), { mode: 0o600 });
-  const { key: _, deletesOutput: __, ...keyless } = { key: undefined, deletesOutput: undefined, ...job };
   return {
-    ...keyless,
     inputs: job.inputs.slice(0, 1).map((input) => ({ ...input, bodyFile })),
+    batches: job.batches,
+    columns: job.columns,
+    sortBy: job.sortBy,
     output: join(directory, 'control.parquet'),
-    partitionBy: [],
     expectedRows: 1,
   };
 }

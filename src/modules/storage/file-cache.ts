@@ -192,12 +192,17 @@ export class FileCache {
   }
 
   private admit(object: CachedObject, folder: string, limitBytes: number): Entry {
+    let excessBytes = this.usedBytes + object.sizeBytes - limitBytes;
+    const leaving: Entry[] = [];
     for (const entry of this.entries.values()) {
-      if (this.usedBytes + object.sizeBytes <= limitBytes) break;
-      if (entry.pins === 0 && entry.task === undefined) this.forget(entry);
+      if (excessBytes <= 0) break;
+      if (entry.pins > 0 || entry.task !== undefined) continue;
+      leaving.push(entry);
+      excessBytes -= entry.sizeBytes;
     }
-    if (this.usedBytes + object.sizeBytes > limitBytes)
-      throw new FileCacheFullError(object.sizeBytes, limitBytes);
+    // Nothing leaves for a file that then has no room all the same.
+    if (excessBytes > 0) throw new FileCacheFullError(object.sizeBytes, limitBytes);
+    for (const entry of leaving) this.forget(entry);
     const entry = newEntry(object, folder, `${object.sha256}.${randomBytes(4).toString('hex')}`);
     this.add(entry);
     return entry;
