@@ -31,12 +31,15 @@ export default class LeakEnvironment extends TestEnvironment {
   /** A spec puts functions into `globalThis.showOnFailure` that print what helps to understand a failure. */
   handleTestEvent({ name }) {
     if (name !== 'test_fn_failure' && name !== 'hook_failure') return;
+    this.failed = true;
     for (const show of this.global.showOnFailure ?? []) show();
   }
 
   async teardown() {
     const before = this.before;
     await super.teardown();
+    // What a failed test left open is not what is wrong, and an error here would be shown in place of its own.
+    if (this.failed) return;
     let leaked = grown(before, openHandles());
     for (let waited = 0; leaked.length > 0 && waited < SETTLE_MS; waited += POLL_MS) {
       await delay(POLL_MS);

@@ -43,8 +43,8 @@ export class Notifications implements OnApplicationShutdown {
   }
 
   /**
-   * Tells this process at once, and all soon, outside of any transaction. Payloads with the same subject (the text before the first colon) that
-   * wait to be sent are coalesced to the last. Failures are logged: a notification is a hint.
+   * Tells this process at once, and all soon, outside of any transaction. Payloads with the same subject (the text before
+   * the first colon) that wait to be sent are coalesced to the last. Failures are logged: a notification is a hint.
    */
   notify(channel: Channel, payload: string): void {
     this.deliver(channel, payload);

@@ -1,5 +1,6 @@
 import { Transactions } from '../../src/database/index.js';
 import { DeadLetterUpkeep } from '../../src/modules/bus/index.js';
+import { BEFORE_ALL_LETTERS, purgeDeadLetters } from '../../src/modules/bus/sql/purge-dead-letters.js';
 import { startIngestApp, type IngestApp } from '../support/ingest-app.js';
 import { age, upkeepOn } from '../support/ledger.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -163,4 +164,27 @@ it('comes to all letters, however many must be kept before them, and leaves what
     await holder.release();
   }
   expect(await upkeep.runOnce()).toMatchObject({ purged: { dead: 1 }, open: 2_500 });
+});
+
+it('looks at none that is too young to go', async () => {
+  const { id } = await openStage();
+  const letters = (from: number, to: number, age: string) =>
+    app.database.query(
+      `INSERT INTO dead_letter (tenant_id, table_id, token, idempotency_key, payload, op, reason, failed_at)
+       SELECT $1, 1, n, '', '', 'insert', 'unfit', clock_timestamp() - $2::interval FROM generate_series($3::int, $4::int) n`,
+      [id, age, from, to],
+    );
+  await letters(1, 5_000, '1 day');
+  await letters(5_001, 5_010, '31 days');
+  await app.database.query('ANALYZE dead_letter');
+  await new Transactions(app.database).write(async (tx) => {
+    expect(await purgeDeadLetters(tx, BEFORE_ALL_LETTERS, RETENTION_MS, 20)).toMatchObject({
+      last: { id: expect.any(Number) as number },
+      purged: [{ tenant_id: id, state: 'dead', letters: 10 }],
+    });
+    const [{ read }] = await tx.query<[{ read: number }]>(
+      `SELECT (seq_tup_read + idx_tup_fetch)::int AS read FROM pg_stat_xact_user_tables WHERE relname = 'dead_letter'`,
+    );
+    expect(read).toBeLessThan(100);
+  });
 });

@@ -24,6 +24,7 @@ async function orders() {
   return {
     send: (records: unknown[], headers: Record<string, string> = {}) =>
       app.call('POST', URL, { key, body: { records }, headers }),
+    sendText: (body: string) => app.call('POST', URL, { key, body }),
     receipts: async (...keys: string[]) =>
       (await app.call('POST', `${URL}/receipts`, { key, body: { keys } })).body.receipts,
   };
@@ -77,6 +78,36 @@ describe('idempotency keys', () => {
     expect(answer).toMatchObject({ status: 400, body: { error_code: 'REQUEST_INVALID' } });
     expect(violationPaths(answer)).toEqual(['$.records[1].idempotency_key']);
     expect(await receipts('before')).toEqual([{ key: 'before', state: 'unknown' }]);
+  });
+
+  it.each(['\\ud83d', '\\ude00', 'a\\ud83d\\ud83db'])('are refused with half of a pair: %s', async (half) => {
+    const { sendText, receipts } = await orders();
+    const answer = await sendText(
+      `{"records": [${JSON.stringify(record('before'))}, {"idempotency_key": "${half}", "payload": {"id": 1}}]}`,
+    );
+    expect(answer).toMatchObject({ status: 400, body: { error_code: 'REQUEST_INVALID' } });
+    expect(violationPaths(answer)).toEqual(['$.records[1].idempotency_key']);
+    expect(await receipts('before')).toEqual([{ key: 'before', state: 'unknown' }]);
+  });
+
+  it.each([
+    ['1 byte', 'x', 202],
+    ['512 bytes', 'x'.repeat(512), 202],
+    ['a character of four bytes', '😀', 202],
+    ['513 bytes', 'x'.repeat(513), 400],
+    ['1 KB', 'x'.repeat(1024), 400],
+  ])('of a request have the same bounds: %s', async (_, key, status) => {
+    const { send } = await orders();
+    const header = { 'idempotency-key': Buffer.from(key).toString('latin1') };
+    const records = [{ payload: { id: 1 } }];
+    expect(await send(records, header)).toMatchObject({ status });
+    if (status === 202) {
+      expect((await send(records, header)).body).toMatchObject({ duplicate_count: 1 });
+      expect(await send([{ payload: { id: 2 } }], header)).toMatchObject({
+        status: 409,
+        body: { error_code: 'IDEMPOTENCY_KEY_REUSED' },
+      });
+    }
   });
 
   it('are refused for other content in one request, and nothing of it is kept', async () => {

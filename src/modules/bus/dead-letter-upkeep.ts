@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { settingsOf, type Settings } from '../../config/index.js';
 import { raiseIncident, Transactions, type Tx } from '../../database/index.js';
 import {
+  BEFORE_ALL_LETTERS,
   countOpenLetters,
   purgeDeadLetters,
   type PurgedRow,
@@ -26,7 +27,7 @@ export interface DeadLetterReport {
 @Injectable()
 export class DeadLetterUpkeep {
   /** Where the next run goes on, so that letters that must be kept do not stand before all others. */
-  private afterId = 0;
+  private after = BEFORE_ALL_LETTERS;
 
   constructor(
     @Inject(Transactions) private readonly transactions: Transactions,
@@ -38,8 +39,8 @@ export class DeadLetterUpkeep {
     for (let n = 0; n < STATEMENTS_PER_RUN; n += 1) {
       const slice = await this.transactions.write((tx) => this.purgeSlice(tx));
       for (const { state, letters } of slice.purged) purged[state] += letters;
-      this.afterId = slice.lastId ?? 0;
-      if (slice.lastId === undefined) break;
+      this.after = slice.last ?? BEFORE_ALL_LETTERS;
+      if (slice.last === undefined) break;
     }
     const open = await this.transactions.pooled(countOpenLetters);
     return { purged, open: open.letters, oldestOpenMs: open.oldest_age_ms };
@@ -47,7 +48,7 @@ export class DeadLetterUpkeep {
 
   private async purgeSlice(tx: Tx): Promise<PurgedSlice> {
     const { deadLetterRetentionMs } = this.settings;
-    const slice = await purgeDeadLetters(tx, this.afterId, deadLetterRetentionMs, LETTERS_PER_STATEMENT);
+    const slice = await purgeDeadLetters(tx, this.after, deadLetterRetentionMs, LETTERS_PER_STATEMENT);
     for (const { tenant_id: tenantId, state, letters } of slice.purged) {
       if (state !== 'dead') continue;
       await raiseIncident(tx, {

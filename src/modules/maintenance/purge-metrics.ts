@@ -77,7 +77,7 @@ export class PurgeMetrics {
     });
   }
 
-  ran(report: UpkeepReport, letters: DeadLetterReport): void {
+  keptUp(report: UpkeepReport): void {
     for (const { className, current, ageMs, leaves, oldest } of report.generations) {
       const labels = { class: className };
       this.current.set(labels, current);
@@ -88,6 +88,9 @@ export class PurgeMetrics {
     this.dropped.inc(report.droppedLeaves.length);
     this.putOff.inc(report.putOff.length);
     this.claims.inc(report.purgedClaims);
+  }
+
+  lettersPurged(letters: DeadLetterReport): void {
     this.openLetters.set(letters.open);
     this.oldestLetter.set(letters.oldestOpenMs / 1000);
     for (const [state, count] of Object.entries(letters.purged)) this.purgedLetters.inc({ state }, count);

@@ -2,7 +2,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/comm
 import { settingsOf, type Settings } from '../../config/index.js';
 import { Transactions } from '../../database/index.js';
 import { CLOCK, LOGGER, type Clock, type Logger } from '../../kernel/index.js';
-import { DeadLetterUpkeep, LedgerUpkeep } from '../bus/index.js';
+import { DeadLetterUpkeep, LedgerUpkeep, type DeadLetterReport } from '../bus/index.js';
 import { onCron, type ScheduledTask } from './on-cron.js';
 import { PurgeMetrics } from './purge-metrics.js';
 import { forgetPurgeRuns, recordScheduledRun } from './sql/maintenance-runs.js';
@@ -44,13 +44,11 @@ export class PurgeTask implements ScheduledTask, BeforeApplicationShutdown {
   private async purge(): Promise<void> {
     const startedAt = this.clock.now();
     const report = await this.upkeep.runOnce();
-    const letters = await this.deadLetters.runOnce();
-    this.metrics.ran(report, letters);
+    this.metrics.keptUp(report);
     const { rotated, droppedLeaves, leavesInUse, putOff, purgedClaims } = report;
     if (putOff.length > 0) this.logger.warn({ putOff }, 'parts of the ledger are locked and were put off');
-    const { purged } = letters;
+    const purged = await this.purgeLetters();
     const purgedLetters = purged.dead + purged.replayed + purged.discarded;
-    if (purged.dead > 0) this.logger.warn(purged, 'dead letters that nobody had looked after were purged');
     if (rotated.length === 0 && droppedLeaves.length === 0 && purgedLetters === 0) return;
     this.logger.info(
       { rotated, droppedLeaves, leavesInUse, purgedClaims, purgedLetters },
@@ -71,5 +69,19 @@ export class PurgeTask implements ScheduledTask, BeforeApplicationShutdown {
       });
       await forgetPurgeRuns(pool, RUNS_KEPT_MS);
     });
+  }
+
+  /** Never rejects: what was rotated and dropped before is told of all the same. */
+  private async purgeLetters(): Promise<DeadLetterReport['purged']> {
+    try {
+      const letters = await this.deadLetters.runOnce();
+      this.metrics.lettersPurged(letters);
+      const { purged } = letters;
+      if (purged.dead > 0) this.logger.warn(purged, 'dead letters that nobody had looked after were purged');
+      return purged;
+    } catch (error) {
+      this.logger.warn({ err: error }, 'the dead letters could not be purged');
+      return { dead: 0, replayed: 0, discarded: 0 };
+    }
   }
 }

@@ -1,8 +1,17 @@
 import { query, sql, type SqlExecutor, type Tx } from '../../../database/index.js';
 
+/** A place among all dead letters, oldest first. */
+export interface LetterPlace {
+  /** To the microsecond, as Postgres writes it. */
+  readonly failedAt: string;
+  readonly id: number;
+}
+
+export const BEFORE_ALL_LETTERS: LetterPlace = { failedAt: '-infinity', id: 0 };
+
 export interface PurgedSlice {
-  /** Id of the last dead letter that was looked at; undefined where there was none to look at. */
-  readonly lastId: number | undefined;
+  /** The last dead letter that was looked at; undefined where there was none to look at. */
+  readonly last: LetterPlace | undefined;
   readonly purged: readonly PurgedRow[];
 }
 
@@ -13,23 +22,24 @@ export interface PurgedRow {
 }
 
 /**
- * Looks at up to `limit` dead letters with ids above `afterId` that failed longer ago than `olderThanMs`, and deletes
- * those that no receipt and no repeat can lead to: whose batch has no header any more, and that no replay led to. Skips
+ * Looks at up to `limit` dead letters after the place `after` that failed longer ago than `olderThanMs`, and deletes those
+ * that no receipt and no repeat can lead to: whose batch has no header any more, and that no replay led to. Skips
  * what another transaction holds.
  */
 export async function purgeDeadLetters(
   tx: Tx,
-  afterId: number,
+  after: LetterPlace,
   olderThanMs: number,
   limit: number,
 ): Promise<PurgedSlice> {
-  const rows = await query<{ last_id: number | null } & PurgedRow>(
+  const rows = await query<{ last_id: number | null; last_failed_at: string | null } & PurgedRow>(
     tx,
     sql`WITH slice AS MATERIALIZED (
-          SELECT dead_letter_id, tenant_id, token FROM dead_letter
-          WHERE dead_letter_id > ${afterId}
-            AND failed_at < clock_timestamp() - ${olderThanMs} * interval '1 millisecond'
-          ORDER BY dead_letter_id LIMIT ${limit}
+          SELECT dead_letter_id, failed_at, tenant_id, token FROM dead_letter
+          WHERE (failed_at, dead_letter_id) > (${after.failedAt}::timestamptz, ${after.id})
+            -- A query of its own: an index is not searched by what a volatile function answers.
+            AND failed_at < (SELECT clock_timestamp() - ${olderThanMs} * interval '1 millisecond')
+          ORDER BY failed_at, dead_letter_id LIMIT ${limit}
         ), due AS MATERIALIZED (
           SELECT d.dead_letter_id FROM dead_letter d JOIN slice s USING (dead_letter_id)
           WHERE NOT EXISTS (
@@ -45,11 +55,17 @@ export async function purgeDeadLetters(
           DELETE FROM dead_letter WHERE dead_letter_id IN (SELECT dead_letter_id FROM due)
           RETURNING tenant_id, coalesce(resolution, 'dead') AS state
         )
-        SELECT (SELECT max(dead_letter_id) FROM slice) AS last_id, tenant_id, state, count(tenant_id)::int AS letters
-        FROM (SELECT) one LEFT JOIN gone ON true GROUP BY tenant_id, state`,
+        SELECT l.dead_letter_id AS last_id, l.failed_at::text AS last_failed_at, tenant_id, state,
+               count(tenant_id)::int AS letters
+        FROM (SELECT) one
+        LEFT JOIN (SELECT dead_letter_id, failed_at FROM slice
+                   ORDER BY failed_at DESC, dead_letter_id DESC LIMIT 1) l ON true
+        LEFT JOIN gone ON true
+        GROUP BY last_id, last_failed_at, tenant_id, state`,
   );
+  const { last_id: id, last_failed_at: failedAt } = rows[0] ?? {};
   return {
-    lastId: rows[0]?.last_id ?? undefined,
+    last: typeof id === 'number' && typeof failedAt === 'string' ? { id, failedAt } : undefined,
     purged: rows.filter(({ letters }) => letters > 0),
   };
 }
