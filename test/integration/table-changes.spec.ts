@@ -178,7 +178,10 @@ describe('PATCH of a table', () => {
     ['text for a change', { changes: ['drop'] }, '$.changes[0]'],
     ['an unknown field', { changes: [{ op: 'drop_column', name: 'id', force: true }] }, '$.changes[0].force'],
     ['a number for a name', { changes: [{ op: 'drop_column', name: 5 }] }, '$.changes[0].name'],
-    ['an unknown setting', { retention: { days: 3 } }, '$.retention'],
+    ['an unknown setting', { owner: 'me' }, '$.owner'],
+    ['retention by days', { retention: { max_age_ms: 3_600_000, days: 3 } }, '$.retention.days'],
+    ['too short a retention', { retention: { max_age_ms: 3_599_999 } }, '$.retention.max_age_ms'],
+    ['changes of null with no setting', { changes: null, evolution_mode: null }, '$.changes'],
     ['a primary key', { primary_key_cols: ['id'] }, '$.primary_key_cols'],
     ['another window', { idempotency_window: '7d' }, '$.idempotency_window'],
     ['no such mode', { compatibility_mode: 'transitive' }, '$.compatibility_mode'],
@@ -210,6 +213,45 @@ describe('PATCH of a table', () => {
     expect(taken.status).toBe(200);
     expect(await change({ op: 'add_column', column: { name: 'größe', type: 'int' } })).toMatchObject({
       status: 400,
+    });
+  });
+});
+
+describe('retention', () => {
+  it('is stored and shown, and changes by a version of its own', async () => {
+    const retention = { max_age_ms: 3_600_000 };
+    expect((await get('/v1/tables/orders')).body).toMatchObject({ retention: null });
+    expect(await create('kept', { retention })).toMatchObject({ status: 201, body: { retention } });
+    expect((await get('/v1/tables/kept')).body).toMatchObject({ retention, schema_version: 1 });
+    const longer = { max_age_ms: 3_153_600_000_000 };
+    expect((await alter('kept', { retention: longer })).body).toMatchObject({
+      retention: longer,
+      schema_version: 2,
+    });
+    expect((await alter('kept', { retention: longer })).body).toMatchObject({ schema_version: 2 });
+    const renamed = await alter('kept', { changes: [{ op: 'rename_table', to: 'held' }] });
+    expect(renamed.body).toMatchObject({ retention: longer, schema_version: 3 });
+    await app.call('DELETE', '/v1/tables/held', { key });
+    const back = await app.call('POST', '/v1/tables/held/undrop', { key });
+    expect(back.body).toMatchObject({ retention: longer });
+    expect((await alter('held', { retention: null })).body).toMatchObject({
+      retention: null,
+      schema_version: 4,
+    });
+    expect((await get('/v1/tables/held')).body).toMatchObject({ retention: null });
+    expect((await alter('held', { retention: null })).body).toMatchObject({ schema_version: 4 });
+  });
+
+  it('stays when events change the schema', async () => {
+    const retention = { max_age_ms: 86_400_000 };
+    const { table_admin, ingest_writer } = await app.tenant('table_admin', 'ingest_writer');
+    const body = { table_name: 'learns', evolution_mode: 'evolve', retention };
+    await app.call('POST', '/v1/tables', { key: table_admin, body });
+    const records = [{ idempotency_key: 'k', payload: { id: 1 } }];
+    await app.call('POST', '/v1/ingest/learns', { key: ingest_writer, body: { records } });
+    expect((await app.call('GET', '/v1/tables/learns', { key: table_admin })).body).toMatchObject({
+      retention,
+      schema_version: 1,
     });
   });
 });

@@ -139,7 +139,21 @@ describe('tables', () => {
     ['a key of no column', { ...definition('a'), primary_key_cols: ['no'] }, '$.primary_key_cols[0]'],
     ['partitions by names alone', { ...definition('a'), partition_spec: ['id'] }, '$.partition_spec[0]'],
     ['a sort order of names alone', { ...definition('a'), sort_order: ['id'] }, '$.sort_order[0]'],
-    ['retention', { ...definition('a'), retention: {} }, '$.retention'],
+    ['retention without an age', { ...definition('a'), retention: {} }, '$.retention.max_age_ms'],
+    ['retention in words', { ...definition('a'), retention: '30d' }, '$.retention'],
+    ['retention in a list', { ...definition('a'), retention: [{ max_age_ms: 1e9 }] }, '$.retention'],
+    ...[0, -1, 3_599_999, 3_600_000.5, 3_153_600_000_001, '3600000', null, {}].map(
+      (max_age_ms): [string, object, string] => [
+        `retention of ${JSON.stringify(max_age_ms)}`,
+        { ...definition('a'), retention: { max_age_ms } },
+        '$.retention.max_age_ms',
+      ],
+    ),
+    [
+      'another kind of retention',
+      { ...definition('a'), retention: { max_age_ms: 1e9, days: 3 } },
+      '$.retention.days',
+    ],
     ['an evolution mode', { ...definition('a'), evolution_mode: 'any' }, '$.evolution_mode'],
     ['a compatibility mode', { ...definition('a'), compatibility_mode: 'any' }, '$.compatibility_mode'],
     ['another window', { ...definition('a'), idempotency_window: '2h' }, '$.idempotency_window'],

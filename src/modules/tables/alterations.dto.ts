@@ -13,6 +13,7 @@ import {
 } from 'class-validator';
 import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
+import { RETENTION_DOC, RetentionDto } from './retention.dto.js';
 import { CHANGE_OPS, invalidChanges, MAX_CHANGES, readChanges, type ChangeOp } from './schema-change.js';
 import type { TableAlteration } from './table-alterations.service.js';
 import { EVOLUTION_MODES, TABLE_NAME, type EvolutionMode } from './table-definition.js';
@@ -120,6 +121,12 @@ export class AlterTableDto {
   @IsIn(EVOLUTION_MODES)
   evolution_mode?: EvolutionMode;
 
+  @ApiPropertyOptional({ type: RetentionDto, nullable: true, description: RETENTION_DOC })
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => RetentionDto)
+  retention?: RetentionDto | null;
+
   @ApiPropertyOptional({
     type: [PartitionFieldDto],
     maxItems: 4,
@@ -164,6 +171,7 @@ export function toTableAlteration(
     changes,
     compatibility_mode,
     evolution_mode,
+    retention,
     partition_spec,
     sort_order,
     idempotency_window,
@@ -171,7 +179,10 @@ export function toTableAlteration(
   ifVersions: readonly string[] | undefined,
 ): TableAlteration {
   const settings = [compatibility_mode, evolution_mode, partition_spec, sort_order, idempotency_window];
-  if ([changes, ...settings].every((part) => part === undefined || part === null)) {
+  if (
+    retention === undefined &&
+    [changes, ...settings].every((part) => part === undefined || part === null)
+  ) {
     const message = 'is required where no setting is changed';
     throw invalidChanges([{ path: '$.changes', message }]);
   }
@@ -179,6 +190,8 @@ export function toTableAlteration(
     changes: readChanges(changes ?? []),
     compatibilityMode: compatibility_mode ?? undefined,
     evolutionMode: evolution_mode ?? undefined,
+    // Plain, as it is compared with what is stored.
+    retention: retention && { ...retention },
     partitionSpec: partition_spec ?? undefined,
     sortOrder: sort_order ?? undefined,
     idempotencyWindow: idempotency_window ?? undefined,

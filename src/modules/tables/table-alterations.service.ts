@@ -8,6 +8,7 @@ import { changedSchema } from './changed-schema.js';
 import type { DefinitionFault } from './column-definition.js';
 import { incompatibilities, type CompatibilityMode } from './compatibility.js';
 import { invalidChanges, type TableChange } from './schema-change.js';
+import type { Retention } from './retention.js';
 import type { TableDefEntity } from './table-def.entity.js';
 import { TABLE_NAME, type EvolutionMode } from './table-definition.js';
 import {
@@ -32,6 +33,8 @@ export interface TableAlteration {
   readonly changes: readonly TableChange[];
   readonly compatibilityMode?: CompatibilityMode | undefined;
   readonly evolutionMode?: EvolutionMode | undefined;
+  /** Null: rows are kept for ever. */
+  readonly retention?: Retention | null | undefined;
   /** Of new files. Absent: as it is. */
   readonly partitionSpec?: readonly PartitionFieldRequest[] | undefined;
   readonly sortOrder?: readonly SortFieldRequest[] | undefined;
@@ -110,6 +113,7 @@ function nextVersion(
   const after = changedSchema(before, alteration.changes);
   const compatibilityMode = alteration.compatibilityMode ?? current.compatibilityMode;
   const evolutionMode = alteration.evolutionMode ?? current.evolutionMode;
+  const retention = alteration.retention === undefined ? current.retention : alteration.retention;
   const [first, ...others] = incompatibilities(columns, after.columns, compatibilityMode);
   if (first !== undefined) {
     const facts = { compatibility_mode: compatibilityMode, schema_version: schemaVersion };
@@ -120,12 +124,20 @@ function nextVersion(
     tableName === after.tableName &&
     compatibilityMode === current.compatibilityMode &&
     evolutionMode === current.evolutionMode &&
+    isDeepStrictEqual(retention, current.retention) &&
     isDeepStrictEqual(columns, after.columns) &&
     layout.partitionSpecId === current.partitionSpecId &&
     isDeepStrictEqual(layout.sortOrder, current.sortOrder)
   )
     return undefined;
-  return { ...after, ...layout, compatibilityMode, evolutionMode, schemaVersion: schemaVersion + 1 };
+  return {
+    ...after,
+    ...layout,
+    compatibilityMode,
+    evolutionMode,
+    retention,
+    schemaVersion: schemaVersion + 1,
+  };
 }
 
 /** By the columns as the changes leave them. */

@@ -1,6 +1,7 @@
 import { Column, CreateDateColumn, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import type { PartitionSpec, SortField } from '../../kernel/index.js';
 import type { WindowClass } from '../bus/index.js';
+import type { Retention } from './retention.js';
 import type { EvolutionMode } from './table-definition.js';
 
 /** A table of a tenant. State: live <-> dropped. The name is free while it is dropped. */
@@ -31,6 +32,10 @@ export class TableDefEntity {
 
   @Column({ name: 'evolution_mode', type: 'text', default: 'strict' })
   evolutionMode!: EvolutionMode;
+
+  /** Null: rows are kept for ever. */
+  @Column({ name: 'retention', type: 'jsonb', nullable: true })
+  retention!: Retention | null;
 
   /** Field ids of the primary key's columns, in order; none where the table has no key. Fixed for its life. */
   @Column({ name: 'primary_key_ids', type: 'integer', array: true, default: [] })

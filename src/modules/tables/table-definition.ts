@@ -5,6 +5,7 @@ import { repeatedNames } from './column-names.js';
 import type { CompatibilityMode } from './compatibility.js';
 import { countFields, withFieldIds } from './field-ids.js';
 import { faultsOfKey, keyIdsOf, withKeyRequired } from './primary-key.js';
+import type { Retention } from './retention.js';
 import {
   defineLayout,
   type PartitionFieldRequest,
@@ -32,6 +33,8 @@ export interface TableRequest {
   readonly evolutionMode?: EvolutionMode | null | undefined;
   readonly idempotencyWindow?: WindowClass | null | undefined;
   readonly compatibilityMode?: CompatibilityMode | null | undefined;
+  /** Absent or null: rows are kept for ever. */
+  readonly retention?: Retention | null | undefined;
   /** Names of columns. Absent or empty: the table has no key. */
   readonly primaryKeyCols?: readonly string[] | null | undefined;
   /** Absent: by the hour of the event time. Empty: not at all. */
@@ -47,6 +50,7 @@ export interface TableDefinition {
   readonly evolutionMode: EvolutionMode;
   readonly idempotencyWindow: WindowClass;
   readonly compatibilityMode: CompatibilityMode;
+  readonly retention: Retention | null;
   /** Field ids of the primary key's columns, in order; none where the table has no key. */
   readonly primaryKeyIds: readonly number[];
   readonly layout: TableLayout;
@@ -85,6 +89,7 @@ export function defineTable(request: TableRequest): TableDefinition {
     idempotencyWindow: request.idempotencyWindow ?? '24h',
     evolutionMode: request.evolutionMode ?? 'strict',
     compatibilityMode: request.compatibilityMode ?? 'none',
+    retention: request.retention ?? null,
     columns,
     primaryKeyIds: keyIdsOf(columns, key),
     layout,

@@ -17,6 +17,7 @@ export interface Table extends TableLayout {
   readonly columns: readonly Column[];
   readonly idempotencyWindow: TableDefEntity['idempotencyWindow'];
   readonly evolutionMode: TableDefEntity['evolutionMode'];
+  readonly retention: TableDefEntity['retention'];
   /** Field ids of the primary key's columns, in order; none where the table has no key. */
   readonly primaryKeyIds: readonly number[];
   readonly compatibilityMode: CompatibilityMode;
@@ -33,6 +34,7 @@ export interface TableVersion extends TableLayout {
   readonly lastColumnId: number;
   readonly compatibilityMode: CompatibilityMode;
   readonly evolutionMode: TableDefEntity['evolutionMode'];
+  readonly retention: TableDefEntity['retention'];
 }
 
 @Injectable()
@@ -40,7 +42,7 @@ export class TableStore {
   /** With its first schema version, which is 0 where it has no columns yet. Fails with a unique violation where a live table has the name. */
   async insert(tx: Tx, tenantId: string, definition: TableDefinition, by: string): Promise<TableDefEntity> {
     const { tableName, idempotencyWindow, columns, compatibilityMode, evolutionMode } = definition;
-    const { primaryKeyIds, layout } = definition;
+    const { primaryKeyIds, layout, retention } = definition;
     const schemaVersion = columns.length === 0 ? 0 : 1;
     const row = tx.create(TableDefEntity, {
       tenantId,
@@ -48,6 +50,7 @@ export class TableStore {
       ...layout,
       idempotencyWindow,
       evolutionMode,
+      retention,
       primaryKeyIds,
       schemaVersion,
       lastColumnId: Math.max(FIRST_USER_FIELD_ID - 1, lastFieldId(columns)),
@@ -59,13 +62,13 @@ export class TableStore {
 
   /** Makes `next` the table's current version. Fails with a unique violation where a live table has the new name. */
   async advance(tx: Tx, row: TableDefEntity, next: TableVersion, by: string): Promise<void> {
-    const { tableName, schemaVersion, lastColumnId, evolutionMode } = next;
+    const { tableName, schemaVersion, lastColumnId, evolutionMode, retention } = next;
     const { partitionSpecs, partitionSpecId, sortOrder } = next;
     const layout = { partitionSpecs, partitionSpecId, sortOrder };
     await tx.update(
       TableDefEntity,
       { tableId: row.tableId, schemaVersion: row.schemaVersion },
-      { tableName, schemaVersion, lastColumnId, evolutionMode, ...layout },
+      { tableName, schemaVersion, lastColumnId, evolutionMode, retention, ...layout },
     );
     await this.insertVersion(tx, row, next, by);
   }

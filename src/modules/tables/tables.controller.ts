@@ -64,6 +64,7 @@ export class TablesController {
       evolutionMode: body.evolution_mode,
       idempotencyWindow: body.idempotency_window,
       compatibilityMode: body.compatibility_mode,
+      retention: body.retention,
       primaryKeyCols: body.primary_key_cols,
       partitionSpec: body.partition_spec,
       sortOrder: body.sort_order,

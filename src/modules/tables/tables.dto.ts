@@ -17,6 +17,7 @@ import { columnTypeText, type Column } from '../../kernel/index.js';
 import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
 import { keyColumnsOf, MAX_KEY_COLUMNS } from './primary-key.js';
+import { RETENTION_DOC, RetentionDto } from './retention.dto.js';
 import {
   COLUMN_COUNT_RULE,
   EVOLUTION_MODES,
@@ -122,6 +123,12 @@ export class CreateTableDto {
   @IsIn(COMPATIBILITY_MODES)
   compatibility_mode?: CompatibilityMode;
 
+  @ApiPropertyOptional({ type: RetentionDto, nullable: true, description: RETENTION_DOC })
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => RetentionDto)
+  retention?: RetentionDto | null;
+
   @ApiPropertyOptional({
     type: [PartitionFieldDto],
     maxItems: 4,
@@ -209,6 +216,9 @@ export class TableDto {
   @ApiProperty({ enum: COMPATIBILITY_MODES, description: COMPATIBILITY_DOC, example: 'none' })
   compatibility_mode!: CompatibilityMode;
 
+  @ApiProperty({ type: RetentionDto, nullable: true, description: RETENTION_DOC, example: null })
+  retention!: RetentionDto | null;
+
   @ApiProperty({
     type: [PartitionFieldDto],
     description: `${PARTITION_SPEC_DOC} Older files keep the spec that they were written under.`,
@@ -261,6 +271,7 @@ export function toTableDto(table: Table): TableDto {
     primary_key_cols: keyColumnsOf(table.columns, table.primaryKeyIds).map(({ name }) => name),
     evolution_mode: table.evolutionMode,
     compatibility_mode: table.compatibilityMode,
+    retention: table.retention,
     partition_spec: partitionSpec,
     partition_spec_id: table.partitionSpecId,
     sort_order: sortOrder,

@@ -144,15 +144,5 @@ export function grownVersion(
   }
   const [source, ...sources] = lost;
   if (source !== undefined) throw schemaIncompatible(tableName, source, sources);
-  const { partitionSpecs, partitionSpecId, sortOrder } = table;
-  return {
-    ...grown,
-    tableName,
-    compatibilityMode,
-    evolutionMode,
-    partitionSpecs,
-    partitionSpecId,
-    sortOrder,
-    schemaVersion: schemaVersion + 1,
-  };
+  return { ...table, ...grown, schemaVersion: schemaVersion + 1 };
 }
