@@ -336,7 +336,7 @@ describe('writeParquet', () => {
     );
     const { columnStats } = await writeOne(engine, job);
     expect(columnStats['7']).toEqual({ min: '12:00:00.500000', max: '12:00:00.500000' });
-    expect(columnStats['8']).toEqual({ min: null, max: null });
+    expect(columnStats['8']).toEqual({ min: 'AP8=', max: 'AP8=' });
     expect(Object.keys(columnStats)).toEqual(['1', '2', '3', '4', '7', '8']);
   });
 

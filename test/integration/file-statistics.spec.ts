@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { Column } from '../../src/kernel/index.js';
 import type { ColumnStats } from '../../src/modules/engine/index.js';
 import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
+import { defineTable } from '../../src/modules/tables/table-definition.js';
 import { testSeed } from '../support/bus-arbitraries.js';
 import {
   columnsOf,
@@ -13,6 +14,7 @@ import {
   writeBody,
   writeOne,
 } from '../support/engine.js';
+import { readParquetFile } from '../support/parquet-file.js';
 
 type Value = string | number | boolean | null;
 
@@ -48,6 +50,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
     rank: BigInt,
   },
   string: { type: 'string', values: fc.oneof(texts(20), texts(400)), rank: (text) => Buffer.from(text) },
+  binary: {
+    type: 'binary',
+    values: fc.oneof(bytes(8), bytes(300), highBytes(300)).map((value) => value.toString('base64')),
+    rank: (text) => Buffer.from(text, 'base64'),
+  },
   uuid: { type: 'uuid', values: fc.uuid(), rank: (text) => Buffer.from(text) },
   date: {
     type: 'date',
@@ -67,6 +74,17 @@ function numbers(finite: fc.Arbitrary<number>): fc.Arbitrary<Value> {
     { weight: 30, arbitrary: finite.map((value) => (Number.isFinite(value) ? value : String(value))) },
     { weight: 1, arbitrary: fc.constantFrom(...FLOATS) },
   );
+}
+
+function bytes(maxLength: number): fc.Arbitrary<Buffer> {
+  return fc.uint8Array({ maxLength }).map((value) => Buffer.from(value));
+}
+
+/** Those that cannot be rounded up where they are cut, or only far from there. */
+function highBytes(maxLength: number): fc.Arbitrary<Buffer> {
+  return fc
+    .tuple(bytes(2), fc.integer({ min: 0, max: maxLength }))
+    .map(([start, length]) => Buffer.concat([start, Buffer.alloc(length, 0xff)]));
 }
 
 /** All planes, NUL too. */
@@ -96,30 +114,32 @@ afterAll(async () => {
 
 let files = 0;
 
-async function statsOf(columns: Column[], payloads: readonly Record<string, Value>[]) {
+async function statsOf(columns: readonly Column[], payloads: readonly Record<string, unknown>[]) {
+  return (await fileOf(columns, payloads)).columnStats;
+}
+
+async function fileOf(columns: readonly Column[], payloads: readonly Record<string, unknown>[]) {
   const bodyFile = join(folder.path, `${++files}.zst`);
   await writeBody(
     bodyFile,
     payloads.map((p, o) => ({ b: 1, o, k: `k${o}`, p })),
   );
-  const written = await writeOne(engine, {
+  return writeOne(engine, {
     inputs: [{ bodyFile, columns }],
     batches: [{ batchId: 1, firstToken: 1, ingestedAt: '2026-01-02T03:04:05.678901Z' }],
     columns,
     sortBy: [],
     output: join(folder.path, `${files}.parquet`),
   });
-  return written.columnStats;
 }
 
-/** Fails unless the statistics hold for the values: bounds that nothing leaves, nulls counted, no NaN denied. */
+/** Fails unless the statistics hold for the values: bounds that nothing leaves, nulls and NaN counted. */
 function expectToHold(kind: Kind, stats: ColumnStats | undefined, values: readonly Value[]): void {
   const present = values.filter((value) => value !== null).map(String);
   expect(stats?.nullCount).toBe(values.length - present.length);
   const isNumber = kind.type === 'float' || kind.type === 'double';
-  const nans = isNumber ? present.filter((text) => text === 'NaN').length : 0;
-  if (nans > 0) expect(stats?.nanCount).not.toBe(0);
-  if (stats?.nanCount !== undefined && stats.nanCount > 0) expect(nans).toBeGreaterThan(0);
+  expect(stats?.nanCount).toBe(isNumber ? present.filter((text) => text === 'NaN').length : undefined);
+  if (kind.type === 'string' || kind.type === 'binary') expectTightBounds(kind, stats, present);
   const ordered = present.filter((text) => !isNumber || text !== 'NaN');
   for (const text of ordered) {
     const value = kind.rank(text);
@@ -131,6 +151,22 @@ function expectToHold(kind: Kind, stats: ColumnStats | undefined, values: readon
       throw new Error(
         `${kind.type}: ${JSON.stringify(text)} is above the maximum ${JSON.stringify(stats.max)}`,
       );
+  }
+}
+
+/** Short bounds are the values themselves, and what is cut to 256 bytes holds still. None only where one cannot be rounded up. */
+function expectTightBounds(kind: Kind, stats: ColumnStats | undefined, present: readonly string[]): void {
+  const sorted = present.map((text) => kind.rank(text) as Buffer).sort((a, b) => Buffer.compare(a, b));
+  const [least, most] = [sorted[0], sorted.at(-1)];
+  if (least === undefined || most === undefined) return;
+  const isKept = (value: Buffer) => value.length <= 256 && (kind.type === 'binary' || !value.includes(0));
+  if (isKept(least) && isKept(most)) {
+    expect(stats?.min != null && (kind.rank(stats.min) as Buffer).equals(least)).toBe(true);
+    expect(stats?.max != null && (kind.rank(stats.max) as Buffer).equals(most)).toBe(true);
+  }
+  for (const bound of [stats?.min, stats?.max]) {
+    if (bound == null) continue;
+    expect((kind.rank(bound) as Buffer).length).toBeLessThanOrEqual(256);
   }
 }
 
@@ -153,30 +189,90 @@ describe('the statistics of a file', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 40 }), async (rows) => {
-        const stats = await statsOf(columns, rows);
-        for (const column of columns)
-          expectToHold(
-            KINDS[column.name] as Kind,
-            stats[column.id],
-            rows.map((one) => one[column.name] ?? null),
-          );
+        const { columnStats, path } = await fileOf(columns, rows);
+        const file = await readParquetFile(path, columns);
+        for (const { name, id } of columns) {
+          for (const source of [rows, file.rows])
+            expectToHold(
+              KINDS[name] as Kind,
+              columnStats[id],
+              source.map((one) => (one[name] ?? null) as Value),
+            );
+        }
       }),
       { seed, numRuns: 60 },
     );
   }, 120_000);
 
-  it.each([0, 65_000, 129_999])(
-    'hold where only row %i of several row groups is NaN',
-    async (nan) => {
-      const ofNumbers = columnsOf({ d: 'double', f: 'float' });
-      const rows = Array.from({ length: 130_000 }, (_, at) => ({ d: at === nan ? 'NaN' : at, f: at % 1000 }));
+  it('hold for long text and bytes where a bound is cut inside of a character or cannot be rounded up', async () => {
+    const kinds = { s: KINDS.string as Kind, b: KINDS.binary as Kind };
+    const last = ['\x7f', '\u07ff', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '\u{10ffff}'];
+    for (const character of last) {
+      for (const lead of [0, 1, 251, 252, 253, 254, 255, 256]) {
+        const text = 'a'.repeat(lead) + character.repeat(260);
+        const binary = Buffer.concat([Buffer.alloc(lead, 1), Buffer.alloc(260, 0xff)]).toString('base64');
+        const stats = await statsOf(columnsOf({ s: 'string', b: 'binary' }), [{ s: text, b: binary }]);
+        expectToHold(kinds.s, stats['5'], [text]);
+        // What the binding makes of bytes that are no text.
+        expect(`${stats['5']?.min} ${stats['5']?.max}`).not.toContain('\ufffd');
+        expectToHold(kinds.b, stats['6'], [binary]);
+      }
+    }
+  }, 60_000);
+
+  it('count NaN in structs, and leave those in lists out', async () => {
+    const nested = defineTable({
+      tableName: 't',
+      columns: [
+        { name: 'd', type: 'struct<"x.y": double, "q\\"z": struct<f: float>, l: list<double>>' },
+        { name: 'e', type: 'list<float>' },
+      ],
+    }).columns;
+    const nan = 'NaN';
+    const stats = await statsOf(nested, [
+      { d: { 'x.y': nan, 'q"z': { f: nan }, l: [nan] }, e: [nan, 1] },
+      { d: { 'x.y': nan, 'q"z': { f: 1.5 }, l: [] }, e: [] },
+      { d: { 'x.y': 3, 'q"z': null, l: null }, e: null },
+      { d: null, e: [nan] },
+    ]);
+    const [d, e] = nested;
+    const [x, q, l] = d?.fields ?? [];
+    const counts = [x, q?.fields?.[0], l?.fields?.[0], e?.fields?.[0]].map((part) => stats[part?.id ?? 0]);
+    expect(counts).toEqual([
+      { min: '3.0', max: '3.0', nanCount: 2 },
+      { min: '1.5', max: '1.5', nanCount: 1 },
+      { min: null, max: null },
+      { min: '1.0', max: '1.0' },
+    ]);
+  });
+
+  it.each([
+    ['the first row', [0]],
+    ['a row in the middle', [65_000]],
+    ['the last row', [129_999]],
+    ['a row of each group', [7, 61_440, 129_000]],
+    ['no row', []],
+  ])(
+    'hold in several row groups where %s is NaN',
+    async (_, nans) => {
+      const ofNumbers = defineTable({
+        tableName: 't',
+        columns: [
+          { name: 'd', type: 'double' },
+          { name: 's', type: 'struct<f: float>' },
+        ],
+      }).columns;
+      const rows = Array.from({ length: 130_000 }, (__, at) => ({
+        d: nans.includes(at) ? 'NaN' : at,
+        s: { f: nans.includes(at) ? 'NaN' : at % 1000 },
+      }));
       const stats = await statsOf(ofNumbers, rows);
       expectToHold(
         KINDS.double as Kind,
         stats['5'],
         rows.map(({ d }) => d),
       );
-      expect(stats['6']).toEqual({ min: '0.0', max: '999.0', nullCount: 0 });
+      expect(stats['7']).toEqual({ min: '0.0', max: '999.0', nanCount: nans.length });
     },
     60_000,
   );

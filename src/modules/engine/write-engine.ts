@@ -65,14 +65,15 @@ export interface KeyedFiles {
 
 /**
  * Bounds of one column. Text: numbers as DuckDB prints them, `true` and `false`, times in RFC 3339.
- * A null bound is an unknown one: json and binary have none. Bounds of strings are in byte order, cut to 256 bytes so that they still hold.
+ * binary in base64. A null bound is an unknown one: json has none. Bounds of strings and binary are in byte order, cut to
+ * 256 bytes so that they still hold.
  */
 export interface ColumnStats {
   readonly min: string | null;
   readonly max: string | null;
   /** Absent for parts of nested columns: the engine counts some nulls twice there. */
   readonly nullCount?: number;
-  /** Of float and double: 0 when there is no NaN, 1 when there is at least one. Absent where that is not known. */
+  /** Of float and double, also in structs. Absent for what is inside of lists. */
   readonly nanCount?: number;
 }
 

@@ -21,6 +21,9 @@ describe('ranges of keys', () => {
       ['2024-01-02T00:00:00.000000Z', '2024-01-03T00:00:00.000000Z'],
       true,
     ],
+    // Base64 has another order than its bytes.
+    ['binary', ['/w==', '/w=='], ['AA==', '+g=='], false],
+    ['binary', ['AA==', '/w=='], ['+g==', '+g=='], true],
     // Not known: they may meet.
     ['string', ['x'.repeat(65), 'y'], ['a', 'b'], true],
     ['string', ['a\\x00', 'b'], ['c', 'd'], true],

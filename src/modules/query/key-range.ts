@@ -42,6 +42,8 @@ function boundOf(column: Column, text: string | null): Bound | undefined {
       if (text.length > MAX_TEXT_CHARS || text.includes('\\')) return undefined;
       // A character a byte: text is ordered by the bytes of its UTF-8.
       return Buffer.from(text).toString('latin1');
+    case 'binary':
+      return Buffer.from(text, 'base64').toString('latin1');
     default:
       return undefined;
   }

@@ -7,6 +7,7 @@ export interface ColumnStatistics {
   readonly max: string | null;
   /** Absent for parts of nested columns. */
   readonly nullCount?: number;
+  /** Of float and double, also in structs. Absent for what is inside of lists. */
   readonly nanCount?: number;
 }
 

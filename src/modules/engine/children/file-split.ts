@@ -35,7 +35,8 @@ export async function partitionFiles(
 ): Promise<readonly PartitionFile[]> {
   const sources = partitionSources(job.partitionBy ?? [], job.columns);
   const partition = provenPartition(sources, copied.rowCount, copied.columnStats);
-  if (partition !== undefined) return [{ ...writtenFile(job.output, copied), partition }];
+  if (partition !== undefined)
+    return [{ ...(await writtenFile(connection, job.output, job.columns, copied)), partition }];
   return splitFile(connection, job, sources, copied);
 }
 
@@ -57,7 +58,9 @@ async function splitFile(
     const plan = await planFiles(connection, job, sources, whole.rowCount);
     const [only] = plan;
     if (plan.length === 1 && only !== undefined)
-      return [{ ...writtenFile(job.output, whole), partition: only.partition }];
+      return [
+        { ...(await writtenFile(connection, job.output, job.columns, whole)), partition: only.partition },
+      ];
     const same = sources.map((_, index) => `r._p${index} IS NOT DISTINCT FROM p._p${index}`).join(' AND ');
     await connection.run(
       `CREATE OR REPLACE TEMP TABLE ${ROWS} AS
@@ -117,7 +120,7 @@ async function writeFiles(
     const path = job.output.replace(/(\.parquet)?$/, `-${number}.parquet`);
     const select = `SELECT ${columns} FROM ${ROWS} WHERE _file = ${number}`;
     const copied = await runCopy(connection, copyTo(select, path, job), job.columns);
-    files.push({ ...writtenFile(path, copied), partition });
+    files.push({ ...(await writtenFile(connection, path, job.columns, copied)), partition });
   }
   const written = files.reduce((sum, file) => sum + file.rowCount, 0);
   if (written !== rowCount) throw new Error(`${written} of ${rowCount} rows are in files of partitions`);

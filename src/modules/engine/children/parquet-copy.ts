@@ -3,12 +3,13 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Column } from '../../../kernel/columns.js';
 import type { ColumnStats, WrittenFile } from '../write-engine.js';
+import { withNanCounts } from './nan-counts.js';
 import { ROW_GROUP_ROWS } from './write-sql.js';
 import { columnStatsOf, type RawStats } from './write-stats.js';
 
 const PIECE_BYTES = 256 * 1024;
 
-/** What COPY says of the file that it wrote. */
+/** What COPY says of the file that it wrote. NaN are counted by `writtenFile`. */
 export interface CopiedRows {
   readonly rowCount: number;
   readonly columnStats: Readonly<Record<string, ColumnStats>>;
@@ -31,8 +32,15 @@ export async function runCopy(
   return { rowCount, columnStats: columnStatsOf(columns, raw, rowCount <= ROW_GROUP_ROWS) };
 }
 
-/** The file at `path`, read once for its size and hash. */
-export function writtenFile(path: string, { rowCount, columnStats }: CopiedRows): WrittenFile {
+/** The file at `path`, read once for its size and hash. `columns` are those of the file, without the metadata columns. */
+export async function writtenFile(
+  connection: DuckDBConnection,
+  path: string,
+  columns: readonly Column[],
+  copied: CopiedRows,
+): Promise<WrittenFile> {
+  const { rowCount } = copied;
+  const columnStats = await withNanCounts(connection, path, columns, copied.columnStats);
   const hash = createHash('sha256');
   let sizeBytes = 0;
   for (const chunk of piecesOf(path)) {

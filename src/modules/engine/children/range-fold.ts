@@ -40,7 +40,7 @@ export async function foldRange(connection: DuckDBConnection, job: KeyedWriteJob
     return {
       ...range,
       data: await writeSurvivors(connection, job),
-      deletes: writtenFile(job.deletesOutput, deletes),
+      deletes: await writtenFile(connection, job.deletesOutput, job.key, deletes),
     };
   } finally {
     await connection.run(`DROP TABLE IF EXISTS ${ROWS}; DROP TABLE IF EXISTS ${LAST}`);

@@ -9,7 +9,7 @@ export type RawStats = ReadonlyMap<string, string>;
 
 /**
  * Statistics by field id, of columns and parts of columns that hold no others. `raw` has DuckDB's keys: quoted names.
- * Its `has_nan` is that of the last row group (1.5.5), so without `oneRowGroup` a false one says nothing.
+ * Its `has_nan` is that of the last row group (1.5.5), so only with `oneRowGroup` a false one is a count of 0.
  */
 export function columnStatsOf(
   columns: readonly Column[],
@@ -17,24 +17,25 @@ export function columnStatsOf(
   oneRowGroup: boolean,
 ): Record<string, ColumnStats> {
   const stats: Record<string, ColumnStats> = {};
-  const add = (column: Column, parent: string): void => {
+  const add = (column: Column, parent: string, inList: boolean): void => {
     const key = parent + quoteName(column.name);
     const found = raw.get(key);
-    if (found !== undefined) stats[String(column.id)] = statsOf(column, found, parent !== '', oneRowGroup);
-    for (const part of column.fields ?? []) add(part, `${key}.`);
+    if (found !== undefined)
+      stats[String(column.id)] = statsOf(column, found, parent !== '', oneRowGroup && !inList);
+    const isList = columnType(column).kind === 'list';
+    for (const part of column.fields ?? []) add(part, `${key}.`, inList || isList);
   };
-  for (const column of [...METADATA_COLUMNS, ...columns]) add(column, '');
+  for (const column of [...METADATA_COLUMNS, ...columns]) add(column, '', false);
   return stats;
 }
 
-function statsOf(column: Column, raw: RawStats, isPart: boolean, oneRowGroup: boolean): ColumnStats {
+function statsOf(column: Column, raw: RawStats, isPart: boolean, knowsNan: boolean): ColumnStats {
   const { kind } = columnType(column);
-  const hasNan = raw.get('has_nan') === 'true';
-  const knowsNan = (kind === 'float' || kind === 'double') && (hasNan || oneRowGroup);
+  const hasNoNan = (kind === 'float' || kind === 'double') && knowsNan && raw.get('has_nan') === 'false';
   return {
     ...boundsOf(kind, raw.get('min'), raw.get('max')),
     ...(!isPart && { nullCount: Number(raw.get('null_count') ?? 0) }),
-    ...(knowsNan && { nanCount: hasNan ? 1 : 0 }),
+    ...(hasNoNan && { nanCount: 0 }),
   };
 }
 
@@ -46,8 +47,9 @@ function boundsOf(
   if (min === undefined || max === undefined) return { min: null, max: null };
   switch (kind) {
     case 'json':
-    case 'binary':
       return { min: null, max: null };
+    case 'binary':
+      return { min: base64Of(min), max: base64Of(max) };
     case 'boolean':
       return { min: min === '1' ? 'true' : 'false', max: max === '1' ? 'true' : 'false' };
     case 'string':
@@ -56,6 +58,8 @@ function boundsOf(
       return { min: boundText(kind, min), max: boundText(kind, max) };
   }
 }
+
+const base64Of = (hex: string): string => Buffer.from(hex, 'hex').toString('base64');
 
 /** The catalog's jsonb refuses NUL. What is before it is a minimum that holds; a maximum is the next text after that. */
 function beforeNul(text: string, isMax = false): string | null {
