@@ -3,8 +3,11 @@ import { DataSource } from 'typeorm';
 import pg from 'pg';
 import { LOGGER, type Logger } from '../kernel/index.js';
 
-/** `flush` is `tenant:token`, `published` is `tenant:watermark:snapshot`, `catalog` is `tenant:epoch`. */
-export type Channel = 'tidemark_flush' | 'tidemark_published' | 'tidemark_catalog';
+/**
+ * `flush` is `tenant:token`, `published` is `tenant:watermark:snapshot`, `catalog` is `tenant:epoch`, `uploaded` is
+ * `tenant:files`, as JSON.
+ */
+export type Channel = 'tidemark_flush' | 'tidemark_published' | 'tidemark_catalog' | 'tidemark_uploaded';
 
 export const DATABASE_URL = Symbol('DATABASE_URL');
 

@@ -224,10 +224,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     edits: [
       {
         file: COMMITTER,
-        anchor: 'const tables = await this.uploadTables(claim, written, signal);',
+        anchor: 'const tables = await this.uploadTables(claim, written, waitedFor, signal);',
         text: `let tables;
             try {
-                tables = await this.uploadTables(claim, written, signal);
+                tables = await this.uploadTables(claim, written, waitedFor, signal);
             }
             catch (error) {
                 tables = written.map((table) => ({ ...table, eventCount: 0, fileIds: [] }));

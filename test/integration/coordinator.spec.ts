@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { armFailpoints, type FailpointName } from '../../src/kernel/index.js';
 import { EngineFailure, type WriteEngine, type WriteJob } from '../../src/modules/engine/index.js';
+import type { UploadedFile } from '../../src/modules/snapshots/index.js';
 import type { ObjectStore } from '../../src/modules/storage/index.js';
 import { busWith, openCommitStage, type CommitStage, type CoordinatorParts } from '../support/commit.js';
 import { until } from '../support/until.js';
@@ -151,6 +152,33 @@ describe('a turn of the coordinator', () => {
     await turn();
     expect(await stage.watermark(TENANT)).toBe(tokens.at(-1));
     expect(await stage.ids(orders)).toEqual(['0', '1', '2', '3', '4', '5']);
+  });
+
+  it('tells those who wait of its files, before it publishes them', async () => {
+    stage.announcements.onModuleInit();
+    const told: UploadedFile[] = [];
+    stage.announcements.listen('another', (files) => told.push(...files));
+    stage.announcements.listen(TENANT, (files) => told.push(...files));
+    let toldBefore = 0;
+    const bus = busWith(stage.bus, {
+      fence: (...call) => {
+        toldBefore = told.length;
+        return stage.bus.fence(...call);
+      },
+    });
+    await stage.append(TENANT, orders, 'nobody waits for it');
+    await turn({ bus });
+    expect(told).toEqual([]);
+    const last = await stage.append(TENANT, orders, 'a');
+    const coordinator = stage.coordinator({ bus });
+    coordinator.requestFlush(TENANT, last);
+    await coordinator.runOnce(never);
+    expect(toldBefore).toBeGreaterThan(0);
+    const [row] = await stage.dataSource.query<UploadedFile[]>(
+      `SELECT table_id AS "tableId", path AS key, file_size_bytes AS "sizeBytes", encode(sha256, 'hex') AS sha256
+       FROM data_file ORDER BY file_id DESC LIMIT 1`,
+    );
+    expect(told[0]).toEqual(row);
   });
 
   it('gives the claim back when the publication is refused', async () => {

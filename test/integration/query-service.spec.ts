@@ -8,10 +8,12 @@ import type {
   SnapshotDataFile,
   SnapshotFiles,
   SnapshotResolver,
+  UploadedFile,
 } from '../../src/modules/snapshots/index.js';
 import { type FileCache, ObjectNotFoundError } from '../../src/modules/storage/index.js';
 import type { SnapshotTable, TableCatalog } from '../../src/modules/tables/index.js';
 import { columnsOf, newQueryEngine, testFolder, type TestFolder } from '../support/engine.js';
+import { until } from '../support/until.js';
 
 const SNAPSHOT = {
   snapshotId: 7,
@@ -186,6 +188,7 @@ describe('while the snapshot is waited for', () => {
     tables: Record<6 | 7, SnapshotTable[]>,
     files: Record<6 | 7, string[]>,
     missing: string[] = [],
+    uploaded: UploadedFile[] = [],
   ) {
     const held = new Map<string, number>();
     const taken: string[] = [];
@@ -196,6 +199,11 @@ describe('while the snapshot is waited for', () => {
       resolve: async (_: string, __: unknown, ___: unknown, observer: ResolutionObserver) => {
         observer.waiting?.(6);
         await workedOn;
+        observer.uploaded?.(uploaded);
+        const ofEvents = uploaded.filter(({ tableId }) => tableId === 1);
+        await until('the fetch of what was uploaded', 5_000, () =>
+          ofEvents.every(({ key }) => taken.includes(key)),
+        );
         observer.found?.(7);
         return SNAPSHOT;
       },
@@ -270,6 +278,20 @@ describe('while the snapshot is waited for', () => {
       waitingService({ 6: [table('events')], 7: [table('visits')] }, { 6: ['a'], 7: ['a'] }).service;
     expect(await codeOf(renamed().query(request('SELECT name FROM events')))).toBe('SQL_INVALID');
     expect((await renamed().query(request('SELECT name FROM visits'))).result.rows).toEqual([['a']]);
+  });
+
+  it('takes what the commit under way has uploaded, of the tables that it reads', async () => {
+    const uploadedFile = (key: string, tableId: number) => ({ key, tableId, sizeBytes: 100, sha256: '' });
+    const { service, idle, taken } = waitingService(
+      { 6: [table('events')], 7: [table('events')] },
+      { 6: ['a'], 7: ['a'] },
+      [],
+      [uploadedFile('b', 1), uploadedFile('of-another-table', 2)],
+    );
+    // What is uploaded is not published: the rows are those of the snapshot.
+    expect((await service.query(request('SELECT name FROM events'))).result.rows).toEqual([['a']]);
+    expect(taken).toEqual(['a', 'b', 'a']);
+    expect(idle()).toBe(true);
   });
 
   it('does not mind a file that is gone and not asked for any more', async () => {

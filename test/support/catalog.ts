@@ -9,6 +9,7 @@ import { SchemaPublisher } from '../../src/modules/snapshots/schema-publisher.js
 import { SnapshotFiles } from '../../src/modules/snapshots/snapshot-files.js';
 import { SnapshotResolver } from '../../src/modules/snapshots/snapshot-resolver.js';
 import { SnapshotStore } from '../../src/modules/snapshots/snapshot.store.js';
+import { UploadAnnouncements } from '../../src/modules/snapshots/upload-announcements.js';
 import { VisibilityWaiter } from '../../src/modules/snapshots/visibility-waiter.js';
 import { createTestDatabase } from './postgres.js';
 
@@ -45,10 +46,16 @@ export async function openTestCatalog(
     notifications,
     publisher: new Publisher(transactions, notifications, systemClock, logger),
     schemaPublisher: new SchemaPublisher(),
-    resolver: new SnapshotResolver(transactions, new SnapshotStore(), waiter, {
-      timeoutMs: 1000,
-      maxTimeoutMs: 5000,
-    }),
+    resolver: new SnapshotResolver(
+      transactions,
+      new SnapshotStore(),
+      waiter,
+      new UploadAnnouncements(notifications),
+      {
+        timeoutMs: 1000,
+        maxTimeoutMs: 5000,
+      },
+    ),
     waiter,
     files: new SnapshotFiles(transactions),
     dataFiles: new DataFileStore(),

@@ -24,6 +24,7 @@ import { SNAPSHOTS_ENTITIES } from '../../src/modules/snapshots/index.js';
 import { DataFileStore } from '../../src/modules/snapshots/data-file.store.js';
 import { Publisher } from '../../src/modules/snapshots/publisher.js';
 import { SchemaPublisher } from '../../src/modules/snapshots/schema-publisher.js';
+import { UploadAnnouncements } from '../../src/modules/snapshots/upload-announcements.js';
 import { FilesystemObjectStore } from '../../src/modules/storage/object-store.filesystem.js';
 import { FileCache, ObjectKeys, type ObjectStore } from '../../src/modules/storage/index.js';
 import {
@@ -57,6 +58,8 @@ export interface CommitStage {
   readonly dataSource: DataSource;
   readonly bus: IngestBus;
   readonly store: ObjectStore;
+  /** Subscribed to nothing until its `onModuleInit`. */
+  readonly announcements: UploadAnnouncements;
   /** The folder of the objects. */
   readonly objects: string;
   readonly engine: WriteEngine;
@@ -104,6 +107,7 @@ export async function openCommitStage(): Promise<CommitStage> {
   const logger = createLogger('silent');
   const transactions = new Transactions(dataSource);
   const notifications = new Notifications(dataSource, database.url, logger);
+  const announcements = new UploadAnnouncements(notifications);
   const bus = new PostgresIngestBus(dataSource, transactions);
   const objects = join(folder.path, 'objects');
   const store = new FilesystemObjectStore(objects);
@@ -158,6 +162,7 @@ export async function openCommitStage(): Promise<CommitStage> {
   const stage: CommitStage = {
     dataSource,
     bus,
+    announcements,
     store,
     objects,
     engine,
@@ -181,6 +186,7 @@ export async function openCommitStage(): Promise<CommitStage> {
           new FileCache(store, { directory: join(scratch, 'cache'), maxBytes: MIB }, logger),
           new DataFileStore(),
           transactions,
+          announcements,
         ),
         new TableLayouts(transactions),
         schemas,

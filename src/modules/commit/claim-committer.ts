@@ -40,10 +40,10 @@ export class ClaimCommitter {
   ) {}
 
   /**
-   * Answers the id of the snapshot. Rejects when `signal` aborts; what was published by then stays published.
+   * Answers the id of the snapshot. `waitedFor` says that someone waits for it. Rejects when `signal` aborts; what was published by then stays published.
    * Rejects with `UnknownEventFault` where the range must be split.
    */
-  async commit(claim: Claim, signal: AbortSignal): Promise<number> {
+  async commit(claim: Claim, waitedFor: boolean, signal: AbortSignal): Promise<number> {
     await failpoint('commit.claimed');
     const directory = join(this.settings.scratchDir, `claim-${claim.claimId}-${claim.attempt}`);
     try {
@@ -52,7 +52,7 @@ export class ClaimCommitter {
         signal.throwIfAborted();
         written.push(await this.writeTable(claim, table, directory, signal));
       }
-      const tables = await this.uploadTables(claim, written, signal);
+      const tables = await this.uploadTables(claim, written, waitedFor, signal);
       const dead = written.flatMap((table) => table.dead);
       const snapshotId = await this.publisher.append(
         {
@@ -78,10 +78,11 @@ export class ClaimCommitter {
   private async uploadTables(
     claim: Claim,
     written: readonly LocalTable[],
+    waitedFor: boolean,
     signal: AbortSignal,
   ): Promise<AppendedTable[]> {
     const files = written.flatMap((table) => table.files);
-    const fileIds = await this.uploads.upload(claim, files, signal);
+    const fileIds = await this.uploads.upload(claim, files, waitedFor, signal);
     return written.map(({ files: _, dead: __, ...table }) => {
       const own = fileIds.filter((_id, index) => files[index]?.tableId === table.tableId);
       return { ...table, fileIds: own };

@@ -3,7 +3,12 @@ import { failpoint, type PartitionValues } from '../../kernel/index.js';
 import { Transactions } from '../../database/index.js';
 import type { Claim } from '../bus/index.js';
 import type { WrittenFile } from '../engine/index.js';
-import { DataFileStore, type PendingFile } from '../snapshots/index.js';
+import {
+  DataFileStore,
+  UploadAnnouncements,
+  type PendingFile,
+  type UploadedFile,
+} from '../snapshots/index.js';
 import { FileCache, OBJECT_STORE, ObjectKeys, type ObjectStore } from '../storage/index.js';
 
 /** A file on local disk, of one table of a claim. */
@@ -34,10 +39,19 @@ export class ClaimUploads {
     @Inject(FileCache) private readonly cache: FileCache,
     @Inject(DataFileStore) private readonly dataFiles: DataFileStore,
     @Inject(Transactions) private readonly transactions: Transactions,
+    @Inject(UploadAnnouncements) private readonly announcements: UploadAnnouncements,
   ) {}
 
-  /** Answers the ids of the files, in their order. When it rejects no upload is under way any more. */
-  async upload(claim: Claim, files: readonly ClaimFile[], signal: AbortSignal): Promise<number[]> {
+  /**
+   * Answers the ids of the files, in their order. When it rejects no upload is under way any more. Where the claim is
+   * `waitedFor` it tells what is uploaded.
+   */
+  async upload(
+    claim: Claim,
+    files: readonly ClaimFile[],
+    waitedFor: boolean,
+    signal: AbortSignal,
+  ): Promise<number[]> {
     if (files.length === 0) return [];
     const pending = files.map((file) => this.pendingFile(claim, file));
     const rows = await this.transactions.single((pool) => this.dataFiles.insertPending(pool, pending));
@@ -57,6 +71,7 @@ export class ClaimUploads {
     for (const upload of uploads) upload.catch((error: unknown) => failed.abort(error));
     await Promise.allSettled(uploads);
     await Promise.all(uploads);
+    if (waitedFor) this.announcements.announce(claim.tenantId, pending.map(uploadedFile));
     return pending.map(({ path }) => {
       const fileId = ids.get(path);
       if (fileId === undefined) throw new Error(`object key ${path} was drawn twice`);
@@ -90,3 +105,10 @@ export class ClaimUploads {
     };
   }
 }
+
+const uploadedFile = ({ tableId, path, fileSizeBytes, sha256 }: PendingFile): UploadedFile => ({
+  tableId,
+  key: path,
+  sizeBytes: fileSizeBytes,
+  sha256: sha256.toString('hex'),
+});

@@ -164,7 +164,9 @@ export class Coordinator implements OnApplicationBootstrap, BeforeApplicationShu
     const { bus, clock, logger } = this;
     try {
       const keeper = { bus, clock, logger, leaseMs: this.settings.leaseMs };
-      const snapshotId = await withLease(claim, keeper, signal, (held) => this.committer.commit(claim, held));
+      const waitedFor = (this.flushTokens.get(tenantId) ?? 0) > claim.baseToken;
+      const commit = (held: AbortSignal) => this.committer.commit(claim, waitedFor, held);
+      const snapshotId = await withLease(claim, keeper, signal, commit);
       const durationMs = clock.now() - startedAt;
       this.paces.set(tenantId, { lastEndedAt: clock.now(), lastDurationMs: durationMs });
       this.metrics.committed(claim, durationMs);

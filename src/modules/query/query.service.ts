@@ -21,8 +21,9 @@ import {
   type ResolvedSnapshot,
   type SnapshotDataFile,
   type SnapshotSelector,
+  type UploadedFile,
 } from '../snapshots/index.js';
-import { FileCache, ObjectNotFoundError, type CacheLease } from '../storage/index.js';
+import { FileCache, ObjectNotFoundError, type CachedObject, type CacheLease } from '../storage/index.js';
 import { TableCatalog, type SnapshotTable } from '../tables/index.js';
 import { fileLayouts, type FileLayouts } from './file-layouts.js';
 import { mergePlan, plannedFiles, type MergePlan } from './merge-plan.js';
@@ -70,7 +71,8 @@ type Leases = ReadonlyMap<SnapshotDataFile, CacheLease>;
 
 /**
  * Runs one SELECT on one snapshot: resolve, gate, fetch, run. While the snapshot is waited for, the statement is gated
- * and the files are fetched for the one before it; what holds for the new one as well is taken over.
+ * and the files are fetched for the one before it and those that the commit under way has uploaded; what holds for the new
+ * one as well is taken over.
  */
 @Injectable()
 export class QueryService {
@@ -89,7 +91,7 @@ export class QueryService {
     const signal = AbortSignal.any([request.signal, ended.signal]);
     let early: Promise<Gated | undefined> = Promise.resolve(undefined);
     let preparing: Promise<Prepared> | undefined;
-    const held: Promise<Leases>[] = [];
+    const held: Promise<ReadonlyMap<unknown, CacheLease>>[] = [];
     const prepare = async (snapshotId: number, known: Promise<Gated | undefined>): Promise<Prepared> => {
       const { gated, files } = await this.gatedFiles(request, snapshotId, known, signal);
       const fetching = this.fetch(
@@ -105,6 +107,11 @@ export class QueryService {
         waiting: (latestId) => {
           early = unlessFailed(this.gateAt(request, latestId, signal));
           prepare(latestId, early).catch(() => undefined);
+        },
+        uploaded: (files) => {
+          const fetching = this.fetchAhead(files, early, signal);
+          fetching.catch(() => undefined);
+          held.push(fetching);
         },
         found: (snapshotId) => {
           preparing = prepare(snapshotId, early);
@@ -188,14 +195,28 @@ export class QueryService {
     return new Map(await Promise.all(planned));
   }
 
-  /** All files or none: what was fetched is given back when one fails. */
-  private async fetch(
-    snapshotId: number,
-    files: readonly SnapshotDataFile[],
+  /** Files that a commit under way has uploaded, of the tables that the statement reads. */
+  private async fetchAhead(
+    files: readonly UploadedFile[],
+    known: Promise<Gated | undefined>,
     signal: AbortSignal,
-  ): Promise<Leases> {
+  ): Promise<ReadonlyMap<unknown, CacheLease>> {
+    const read = new Set((await known)?.read.map(({ tableId }) => tableId));
+    return this.fetch(
+      0,
+      files.filter(({ tableId }) => read.has(tableId)),
+      signal,
+    );
+  }
+
+  /** All files or none: what was fetched is given back when one fails. */
+  private async fetch<File extends CachedObject>(
+    snapshotId: number,
+    files: readonly File[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<File, CacheLease>> {
     const fetched = await Promise.allSettled(files.map((file) => this.cache.acquire(file, { signal })));
-    const leases = new Map<SnapshotDataFile, CacheLease>();
+    const leases = new Map<File, CacheLease>();
     files.forEach((file, index) => {
       const outcome = fetched[index];
       if (outcome?.status === 'fulfilled') leases.set(file, outcome.value);
@@ -258,7 +279,7 @@ function engineError(error: unknown): unknown {
   });
 }
 
-function releaseAll(leases: Leases): void {
+function releaseAll(leases: ReadonlyMap<unknown, CacheLease>): void {
   for (const lease of leases.values()) lease.release();
 }
 

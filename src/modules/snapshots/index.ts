@@ -22,6 +22,7 @@ export {
 export { CONSISTENCY_TIMEOUT, SNAPSHOT_EXPIRED } from './snapshots.errors.js';
 export { SnapshotsHttpModule } from './snapshots.http.module.js';
 export { SnapshotsModule } from './snapshots.module.js';
+export { UploadAnnouncements, type UploadedFile } from './upload-announcements.js';
 export { VisibilityWaiter, type Visibility } from './visibility-waiter.js';
 
 /** For the data source. */

@@ -11,6 +11,7 @@ import {
   VISIBILITY_TOKEN_INVALID,
 } from './snapshots.errors.js';
 import { readProgress } from './sql/head.js';
+import { UploadAnnouncements, type UploadedFile } from './upload-announcements.js';
 import { VisibilityWaiter } from './visibility-waiter.js';
 
 /** Which snapshot a query runs on. `timeoutMs` bounds the wait for `minVisibilityToken`. */
@@ -32,6 +33,8 @@ export interface ResolvedSnapshot {
 export interface ResolutionObserver {
   /** The token is not visible yet. `snapshotId` is the latest that there is, and may have expired. */
   waiting?(snapshotId: number): void;
+  /** Files that may be in the snapshot that is waited for. */
+  uploaded?(files: readonly UploadedFile[]): void;
   /** The snapshot is known; whether it may still be read is not. */
   found?(snapshotId: number): void;
 }
@@ -42,6 +45,7 @@ export class SnapshotResolver {
     @Inject(Transactions) private readonly transactions: Transactions,
     @Inject(SnapshotStore) private readonly snapshots: SnapshotStore,
     @Inject(VisibilityWaiter) private readonly waiter: VisibilityWaiter,
+    @Inject(UploadAnnouncements) private readonly announcements: UploadAnnouncements,
     @Inject(settingsOf('visibility')) private readonly settings: Settings['visibility'],
   ) {}
 
@@ -77,7 +81,8 @@ export class SnapshotResolver {
     if (minToken === undefined || minToken <= progress.publishedToken) return progress.snapshotId;
     if (minToken > progress.lastToken) throw neverIssued(minToken, progress.lastToken);
     const limitMs = Math.min(timeoutMs ?? this.settings.timeoutMs, this.settings.maxTimeoutMs);
-    const waiting = this.waiter.waitFor(tenantId, minToken, limitMs, signal);
+    const stop = this.announcements.listen(tenantId, (files) => observer.uploaded?.(files));
+    const waiting = this.waiter.waitFor(tenantId, minToken, limitMs, signal).finally(stop);
     observer.waiting?.(progress.snapshotId);
     const visible = await waiting;
     if (visible === undefined) {

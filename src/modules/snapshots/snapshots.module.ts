@@ -6,6 +6,7 @@ import { SchemaPublisher } from './schema-publisher.js';
 import { SnapshotFiles } from './snapshot-files.js';
 import { SnapshotResolver } from './snapshot-resolver.js';
 import { SnapshotStore } from './snapshot.store.js';
+import { UploadAnnouncements } from './upload-announcements.js';
 import { VisibilityWaiter } from './visibility-waiter.js';
 
 @Module({
@@ -17,6 +18,7 @@ import { VisibilityWaiter } from './visibility-waiter.js';
     SnapshotFiles,
     SnapshotResolver,
     SnapshotStore,
+    UploadAnnouncements,
     VisibilityWaiter,
   ],
   exports: [
@@ -27,6 +29,7 @@ import { VisibilityWaiter } from './visibility-waiter.js';
     SnapshotFiles,
     SnapshotResolver,
     SnapshotStore,
+    UploadAnnouncements,
     VisibilityWaiter,
   ],
 })

@@ -35,13 +35,18 @@ export async function fenceLease(executor: SqlExecutor, lease: LeaseId): Promise
   return rows.length === 1;
 }
 
-/** Answers true for a claim that this attempt has settled already. */
+/** Answers true for a claim that this attempt has settled already, and writes nothing then: it is the usual case. */
 export async function settleLease(executor: SqlExecutor, lease: LeaseId): Promise<boolean> {
   const rows = await query(
     executor,
-    prepared('settle_lease')`UPDATE ingest_claim_batch SET state = 'acked'
-        WHERE claim_id = ${lease.claimId} AND attempt = ${lease.attempt} AND state IN ('live', 'acked')
-        RETURNING claim_id`,
+    prepared('settle_lease')`WITH settled AS (
+          UPDATE ingest_claim_batch SET state = 'acked'
+          WHERE claim_id = ${lease.claimId} AND attempt = ${lease.attempt} AND state = 'live' RETURNING claim_id
+        )
+        SELECT claim_id FROM settled
+        UNION ALL
+        SELECT claim_id FROM ingest_claim_batch
+        WHERE claim_id = ${lease.claimId} AND attempt = ${lease.attempt} AND state = 'acked'`,
   );
   return rows.length === 1;
 }
