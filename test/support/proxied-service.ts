@@ -33,10 +33,13 @@ export async function startProxiedService(
     postgres,
     s3,
     dispose: async () => {
-      await service.dispose();
-      await postgres.close();
-      await s3?.close();
-      await database.drop();
+      try {
+        await service.dispose();
+      } finally {
+        await postgres.close();
+        await s3?.close();
+        await database.drop();
+      }
     },
   };
 }

@@ -53,9 +53,15 @@ export class TcpProxy {
     for (const socket of this.sockets) socket.unpipe().pause();
   }
 
-  /** Back to open. Connections from before are ended, as they would be by a server that starts again. */
+  /**
+   * Back to open. Connections from before are ended, as they would be by a server that starts again; where nothing was
+   * taken away they stay.
+   */
   async mend(): Promise<void> {
-    if (this.server.listening) await this.close();
+    if (this.server.listening) {
+      if (!this.stalled && this.trap === undefined) return;
+      await this.close();
+    }
     this.stalled = false;
     this.trap = undefined;
     this.server = await listening(this.port);
