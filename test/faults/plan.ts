@@ -33,6 +33,24 @@ export const STEP_KINDS = [
 ] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
+/** Steps that last for their `ms`, and those that wait until something comes by. */
+const LASTING: ReadonlySet<StepKind> = new Set([
+  'stop',
+  'database-cut',
+  'database-stall',
+  'store-cut',
+  'store-stall',
+]);
+const WAITING: ReadonlySet<StepKind> = new Set([
+  'kill-in-upload',
+  'database-commit-never-sent',
+  'database-commit-reply-lost',
+  'database-ingest-reply-lost',
+  'store-upload-cut',
+  'spoil-events',
+]);
+const LIKELY_WAIT_MS = 2_000;
+
 export interface RoundPlan {
   readonly name: string;
   /** Of the writers' and readers' own choices. */
@@ -115,6 +133,12 @@ const API_FAULTS = [
   'store.get.done=delay(500):4',
 ] as const;
 
+/** How long a step is likely to take after its pause. */
+function likelyMs({ kind, ms }: Step): number {
+  if (LASTING.has(kind)) return ms;
+  return WAITING.has(kind) ? LIKELY_WAIT_MS : 0;
+}
+
 /** Deals every card once before any comes again. */
 class Deck<T> {
   private readonly cards: readonly T[];
@@ -134,6 +158,8 @@ class Deck<T> {
   }
 }
 
+/** Of faults; then everything heals. */
+export const ROUND_SECONDS = 60;
 const LIVES_PER_ROUND = 40;
 const COORDINATORS = ['coordinator-1', 'coordinator-2'];
 const APIS = ['api-1', 'api-2'];
@@ -150,6 +176,7 @@ export class Planner {
   private readonly coordinatorFaults: Deck<string>;
   private readonly apiFaults: Deck<string>;
   private readonly steps: Deck<StepKind>;
+  private postponed: Step | undefined;
   private rounds = 0;
 
   constructor(seed: number) {
@@ -162,44 +189,57 @@ export class Planner {
     this.steps = new Deck(STEP_KINDS, this.random.fork());
   }
 
-  next(seconds: number): RoundPlan {
+  next(): RoundPlan {
     this.rounds += 1;
     const { random } = this;
     const lives: Record<string, string[]> = {};
-    for (const service of COORDINATORS)
-      lives[service] = this.livesOf(this.coordinatorKills, this.coordinatorFaults, 4, 30);
-    for (const service of APIS) lives[service] = this.livesOf(this.apiKills, this.apiFaults, 10, 120);
-    lives['maintenance-1'] = Array.from(
-      { length: LIVES_PER_ROUND },
-      () => `${this.maintenanceKills.next()}=kill@${random.between(0, 2)}`,
-    );
-    // As many as could ever be begun; the round ends by its time.
-    const steps = Array.from({ length: Math.ceil(seconds / 2) }, () => this.step());
+    for (const service of [...COORDINATORS, ...APIS, 'maintenance-1']) lives[service] = [];
+    // The next life of each in turn: few of them are begun, and these are to die at every point.
+    for (let n = 0; n < LIVES_PER_ROUND; n += 1) {
+      for (const service of COORDINATORS)
+        lives[service]?.push(this.life(this.coordinatorKills, this.coordinatorFaults, 4, 30));
+      for (const service of APIS) lives[service]?.push(this.life(this.apiKills, this.apiFaults, 10, 120));
+      lives['maintenance-1']?.push(`${this.maintenanceKills.next()}=kill@${random.between(0, 2)}`);
+    }
     return {
       name: `r${String(this.rounds).padStart(2, '0')}`,
       seed: random.between(1, 2 ** 31),
       tenants: 3,
       tables: 2,
-      seconds,
+      seconds: ROUND_SECONDS,
       healSeconds: 60,
       writers: Array.from({ length: 6 }, () => WRITER),
       changes: true,
       readers: Array.from({ length: 3 }, () => READER),
       lives,
-      steps,
+      steps: this.stepsOf(ROUND_SECONDS),
     };
   }
 
-  private livesOf(kills: Deck<string>, faults: Deck<string>, least: number, most: number): string[] {
+  private life(kills: Deck<string>, faults: Deck<string>, least: number, most: number): string {
     const { random } = this;
-    return Array.from({ length: LIVES_PER_ROUND }, () => {
-      // Calls of the store are fewer than commits.
-      const kill = kills.next();
-      const scale = kill.startsWith('store.get') ? 0.3 : 1;
-      const armed = [`${kill}=kill@${Math.round(random.between(least, most) * scale)}`];
-      if (random.chance(0.6)) armed.push(`${faults.next()}@${random.between(1, least + 4)}`);
-      return armed.join(',');
-    });
+    // Calls of the store are fewer than commits.
+    const kill = kills.next();
+    const scale = kill.startsWith('store.get') ? 0.3 : 1;
+    const armed = [`${kill}=kill@${Math.round(random.between(least, most) * scale)}`];
+    if (random.chance(0.6)) armed.push(`${faults.next()}@${random.between(1, least + 4)}`);
+    return armed.join(',');
+  }
+
+  /** As many as fit; the next one begins the next round. What was dealt and not played would be missed in a short run. */
+  private stepsOf(seconds: number): Step[] {
+    const steps: Step[] = [];
+    let leftMs = seconds * 1000;
+    for (;;) {
+      const step = this.postponed ?? this.step();
+      this.postponed = undefined;
+      leftMs -= step.pauseMs + likelyMs(step);
+      if (leftMs < 0) {
+        this.postponed = step;
+        return steps;
+      }
+      steps.push(step);
+    }
   }
 
   private step(): Step {

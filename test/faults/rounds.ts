@@ -1,13 +1,12 @@
 import { Archive } from './archive.js';
 import { readHistory } from './history.js';
-import { Planner } from './plan.js';
+import { Planner, ROUND_SECONDS } from './plan.js';
 import { say, type Tally } from './report.js';
 import { runRound } from './round.js';
 import type { Score } from './score.js';
 import type { Stack } from './stack.js';
 import { Counters } from './world.js';
 
-export const ROUND_SECONDS = 60;
 const SHOWN_VIOLATIONS = 20;
 
 export const roundsOf = (minutes: number): number => Math.max(1, Math.round((minutes * 60) / ROUND_SECONDS));
@@ -23,7 +22,7 @@ export async function runRounds(
   const counters = new Counters();
   const archive = new Archive();
   for (let i = 1; i <= rounds; i += 1) {
-    const plan = planner.next(ROUND_SECONDS);
+    const plan = planner.next();
     const done = await score.part(`round ${i}`, async () => {
       const startedAt = performance.now();
       const result = await runRound(stack, plan, counters);

@@ -9,7 +9,7 @@ import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.js';
 import { Random } from './random.js';
 import { measureRecovery } from './recovery.js';
 import { printTable, recoveryRows, roundRows, say, Tally } from './report.js';
-import { ROUND_SECONDS, roundsOf, runRounds } from './rounds.js';
+import { roundsOf, runRounds } from './rounds.js';
 import { Score } from './score.js';
 import { startServers, type Servers } from './servers.js';
 import { Stack, USUAL_SERVICES } from './stack.js';
@@ -33,8 +33,7 @@ export async function run(args: readonly string[]): Promise<number> {
   }
   if (options.plan) {
     const planner = new Planner(options.seed);
-    for (let i = 0; i < roundsOf(options.minutes); i += 1)
-      say(JSON.stringify(planner.next(ROUND_SECONDS), undefined, 1));
+    for (let i = 0; i < roundsOf(options.minutes); i += 1) say(JSON.stringify(planner.next(), undefined, 1));
     return 0;
   }
   // Postgres, MinIO and the services end with this process.

@@ -18,7 +18,8 @@ interface Trap {
 
 /**
  * Stands between a client and a server, so that a test can take the server away.
- * States: open (passes on), cut (refuses connections, ends those there are), stalled (accepts and says nothing).
+ * States: open (passes on), slow (passes on late), cut (refuses connections, ends those there are), stalled (accepts and
+ * says nothing).
  */
 export class TcpProxy {
   readonly port: number;
@@ -26,6 +27,7 @@ export class TcpProxy {
   private readonly target: { readonly host: string; readonly port: number };
   private server: Server;
   private stalled = false;
+  private delayMs = 0;
   private trap: Trap | undefined;
 
   private constructor(server: Server, target: { readonly host: string; readonly port: number }) {
@@ -48,6 +50,11 @@ export class TcpProxy {
     for (const socket of this.sockets) socket.destroy();
   }
 
+  /** Every piece of up to 64 KiB is late by so much, in both directions, and the next waits for it. */
+  slow(delayMs: number): void {
+    this.delayMs = delayMs;
+  }
+
   stall(): void {
     this.stalled = true;
     for (const socket of this.sockets) socket.unpipe().pause();
@@ -63,6 +70,7 @@ export class TcpProxy {
       await this.close();
     }
     this.stalled = false;
+    this.delayMs = 0;
     this.trap = undefined;
     this.server = await listening(this.port);
     this.take(this.server);
@@ -115,7 +123,12 @@ export class TcpProxy {
       if (this.stalled) return;
       const upstream = connect(this.target.port, this.target.host);
       this.track(upstream);
-      const connection = new Connection(client, upstream, () => this.trap);
+      const connection = new Connection(
+        client,
+        upstream,
+        () => this.trap,
+        () => this.delayMs,
+      );
       connection.onTrapped = () => (this.trap = undefined);
       client.once('close', () => upstream.destroy());
       upstream.once('close', () => client.destroy());
@@ -138,9 +151,9 @@ class Connection {
   private readonly client: Socket;
   private losing: Trap | undefined;
 
-  constructor(client: Socket, upstream: Socket, trap: () => Trap | undefined) {
+  constructor(client: Socket, upstream: Socket, trap: () => Trap | undefined, delayMs: () => number) {
     this.client = client;
-    const forth = new Tap((chunk) => {
+    const forth = new Tap(delayMs, (chunk) => {
       const armed = trap();
       const passes = armed?.closes(chunk, this);
       if (armed === undefined || passes === undefined) return chunk;
@@ -149,7 +162,7 @@ class Connection {
       else upstream.write(chunk.subarray(0, passes), () => this.end(armed));
       return armed.losesAnswer ? chunk : undefined;
     });
-    const back = new Tap((chunk) => {
+    const back = new Tap(delayMs, (chunk) => {
       if (this.losing === undefined) return chunk;
       this.end(this.losing);
       return undefined;
@@ -165,15 +178,19 @@ class Connection {
 
 /** Passes on what `look` answers; undefined passes nothing. */
 class Tap extends Transform {
+  private readonly delayMs: () => number;
   private readonly look: (chunk: Buffer) => Buffer | undefined;
 
-  constructor(look: (chunk: Buffer) => Buffer | undefined) {
+  constructor(delayMs: () => number, look: (chunk: Buffer) => Buffer | undefined) {
     super();
+    this.delayMs = delayMs;
     this.look = look;
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    done(null, this.look(chunk));
+    const delayMs = this.delayMs();
+    if (delayMs === 0) done(null, this.look(chunk));
+    else setTimeout(() => done(null, this.look(chunk)), delayMs);
   }
 }
 
