@@ -39,24 +39,34 @@ export interface Write {
   readonly wait: boolean;
 }
 
+/** How files are to be split and sorted. */
+export interface LayoutSpec {
+  readonly partitionSpec?: readonly { readonly column: string; readonly transform: string }[] | undefined;
+  readonly sortOrder?: readonly { readonly column: string; readonly direction: 'asc' | 'desc' }[] | undefined;
+}
+
+export interface Create {
+  readonly call: 'create';
+  readonly table: string;
+  readonly columns: readonly ColumnSpec[];
+  /** Names of the key's columns. */
+  readonly key: readonly string[];
+  readonly mode: Mode | undefined;
+  readonly layout: LayoutSpec;
+}
+
 export interface Alter {
   readonly call: 'alter';
   readonly table: string;
   readonly changes: readonly Change[];
   readonly mode: Mode | undefined;
+  readonly layout: LayoutSpec;
   readonly ifVersion: number | undefined;
 }
 
 /** One call of the API, with names and values as they are sent. */
 export type Call =
-  | {
-      readonly call: 'create';
-      readonly table: string;
-      readonly columns: readonly ColumnSpec[];
-      /** Names of the key's columns. */
-      readonly key: readonly string[];
-      readonly mode: Mode | undefined;
-    }
+  | Create
   | Alter
   | { readonly call: 'drop'; readonly table: string }
   | { readonly call: 'undrop'; readonly table: string; readonly as: string | undefined }
@@ -74,20 +84,22 @@ const WAIT_MS = 60_000;
 export function httpOf(call: Call): HttpCall {
   switch (call.call) {
     case 'create': {
-      const { table, columns, key, mode } = call;
+      const { table, columns, key, mode, layout } = call;
       const json = {
         table_name: table,
         schema: { columns: columns.map(columnJson) },
         ...(key.length > 0 && { primary_key_cols: key }),
         ...(mode !== undefined && { compatibility_mode: mode }),
+        ...layoutJson(layout),
       };
       return { method: 'POST', path: '/v1/tables', json };
     }
     case 'alter': {
-      const { table, changes, mode, ifVersion } = call;
+      const { table, changes, mode, layout, ifVersion } = call;
       const json = {
         changes: changes.map(changeJson),
         ...(mode !== undefined && { compatibility_mode: mode }),
+        ...layoutJson(layout),
       };
       const headers = ifVersion === undefined ? undefined : { 'If-Match': `"${ifVersion}"` };
       return { method: 'PATCH', path: `/v1/tables/${table}`, json, ...(headers && { headers }) };
@@ -113,6 +125,11 @@ export const columnJson = ({ name, type, nullable, filling }: ColumnSpec) => ({
   type,
   nullable,
   ...(filling !== undefined && { default: filling.sent }),
+});
+
+const layoutJson = ({ partitionSpec, sortOrder }: LayoutSpec) => ({
+  ...(partitionSpec !== undefined && { partition_spec: partitionSpec }),
+  ...(sortOrder !== undefined && { sort_order: sortOrder }),
 });
 
 function changeJson(change: Change): object {

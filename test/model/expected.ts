@@ -1,7 +1,8 @@
 import type { Answer as HttpAnswer } from '../support/service-client.js';
 import { columnJson, type Call } from './calls.js';
 import type { Answer, Event, Table } from './reference.js';
-import { isRefusal } from './reference-schema.js';
+import { layoutJson } from './reference-layout.js';
+import { isRefusal } from './refusal.js';
 import { shownAs } from './values.js';
 
 const STATUS: Readonly<Record<string, number>> = {
@@ -68,13 +69,14 @@ export function dueBody(due: Answer, wait: boolean): object {
   if (isRefusal(due)) return { error_code: due.code };
   if ('dropped' in due) return { table_name: due.dropped };
   if ('table' in due) {
-    const { name, version, columns, key, mode } = due.table;
+    const { name, version, columns, key, mode, layout } = due.table;
     return {
       table_name: name,
       schema_version: version,
       compatibility_mode: mode,
       primary_key_cols: key.map((id) => columns.find((column) => column.id === id)?.name),
       schema: { columns: columns.map(columnJson) },
+      ...layoutJson(layout, columns),
     };
   }
   const { accepted, duplicates, maxToken } = due.written;

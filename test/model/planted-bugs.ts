@@ -136,4 +136,102 @@ export const PLANTED_BUGS: readonly Mistake[] = [
       },
     ],
   },
+  {
+    name: 'hour-is-one-late',
+    doc: 'A file of one partition is put into the hour after.',
+    edits: [
+      {
+        file: 'src/modules/engine/children/partition-proof.js',
+        anchor: '/ 3_600_000;',
+        text: '/ 3_600_000 + 1;',
+      },
+    ],
+  },
+  {
+    name: 'split-loses-nulls',
+    doc: 'Where a commit is split by partition, rows without a partition value are left out.',
+    edits: [
+      {
+        file: 'src/modules/engine/children/file-split.js',
+        anchor: '`r._p${index} IS NOT DISTINCT FROM p._p${index}`',
+        text: '`r._p${index} = p._p${index}`',
+      },
+      {
+        file: 'src/modules/engine/children/file-split.js',
+        anchor: 'if (written !== rowCount)',
+        text: 'if (false)',
+      },
+    ],
+  },
+  {
+    name: 'shared-files-lose-a-partition',
+    doc: 'Where partitions share a file, the last of them is left out.',
+    edits: [
+      {
+        file: 'src/modules/engine/children/file-split.js',
+        anchor: 'JOIN ${PLACES} p ON ${same}`',
+        text: 'JOIN (SELECT * FROM ${PLACES} QUALIFY count(*) OVER () <= ${job.maxFiles ?? Infinity} OR row_number() OVER () > 1) p ON ${same}`',
+      },
+      {
+        file: 'src/modules/engine/children/file-split.js',
+        anchor: 'if (written !== rowCount)',
+        text: 'if (false)',
+      },
+    ],
+  },
+  {
+    name: 'snapshot-time-leaves-its-own-out',
+    doc: 'A query at the very time of a snapshot gets the one before.',
+    edits: [
+      {
+        file: 'src/modules/snapshots/snapshot.store.js',
+        anchor: 'createdAt: LessThanOrEqual(at)',
+        text: 'createdAt: LessThan(at)',
+      },
+    ],
+  },
+  {
+    name: 'undrop-brings-the-first-back',
+    doc: 'Of several dropped tables of a name the one that was dropped first comes back.',
+    edits: [
+      {
+        file: 'src/modules/tables/sql/find-dropped-table.js',
+        anchor: 'ORDER BY d.dropped_snapshot_id DESC',
+        text: 'ORDER BY d.dropped_snapshot_id ASC',
+      },
+    ],
+  },
+  {
+    name: 'repeats-are-held-against-the-schema',
+    doc: 'A repeat is refused where its table does not take its records any more.',
+    edits: [
+      {
+        file: 'src/modules/ingest/learning.js',
+        anchor: 'if (repeats.size === 0)',
+        text: 'if (repeats.size >= 0)',
+      },
+    ],
+  },
+  {
+    name: 'key-bounds-leave-themselves-out',
+    doc: 'Files whose keys have nothing but a bound in common are taken for files without a key in common.',
+    edits: [
+      {
+        file: 'src/modules/query/key-range.js',
+        anchor: '(range[0] <= other[1] && other[0] <= range[1])',
+        text: '(range[0] < other[1] && other[0] < range[1])',
+      },
+    ],
+  },
+  {
+    name: 'key-bounds-of-numbers-as-text',
+    doc: 'Bounds of whole numbers are compared as text, so that 10 is less than 9 and -7 more than -8.',
+    edits: [
+      {
+        file: 'src/modules/query/key-range.js',
+        anchor: 'return /^-?\\d+$/.test(text) ? BigInt(text) : undefined;',
+        text: 'return text;',
+      },
+    ],
+  },
 ];

@@ -7,6 +7,7 @@ import {
 } from '../support/service-client.js';
 import { columnJson, httpOf, type Call } from './calls.js';
 import { Reference, rowsOf, type Event, type ListedSnapshot, type Table, type View } from './reference.js';
+import { foldersOf } from './placement.js';
 import { Resolver } from './resolve.js';
 import type { Step, StepOf } from './steps.js';
 import {
@@ -50,6 +51,11 @@ export interface Tally {
   snapshots: number;
   tables: number;
   rows: number;
+}
+
+interface Receipt {
+  readonly file?: string;
+  readonly snapshot_id?: number;
 }
 
 interface Look {
@@ -119,8 +125,9 @@ class Playing {
     this.expect('the number of schema snapshots', changes, reference.catalogs.length - 1);
     const { views, seen } = reference.views(listed, this.watermark);
     for (const view of views) await this.compareView(view);
+    await this.compareTimes(views);
     for (const look of this.looks) this.compareLook(look, views);
-    await this.compareReceipts(seen);
+    await this.compareReceipts(seen, views);
     await this.compareVersions();
   }
 
@@ -181,8 +188,9 @@ class Playing {
     const at = { snapshot_id: snapshot.snapshot_id };
     const catalog = await this.query(
       'SELECT table_name, column_name FROM information_schema.columns ORDER BY table_name, ordinal_position',
-      at,
+      { snapshot_time: snapshot.created_at },
     );
+    this.expect(`the snapshot of ${snapshot.created_at}`, catalog.body.snapshot_id, snapshot.snapshot_id);
     const columns = tables
       .toSorted((a, b) => (a.name < b.name ? -1 : 1))
       .flatMap((table) => columnsOf(table).map(({ name }) => [table.name, name]));
@@ -192,6 +200,18 @@ class Playing {
       this.compareTable(snapshot, table, events, answer);
     }
     this.tally.snapshots += 1;
+  }
+
+  /** A moment before a snapshot its forerunner is the latest. */
+  private async compareTimes(views: readonly View[]): Promise<void> {
+    let before: ListedSnapshot | undefined;
+    for (const { snapshot } of views) {
+      const time = new Date(Date.parse(snapshot.created_at) - 1).toISOString();
+      const answer = await this.query('SELECT 1', { snapshot_time: time });
+      if (before !== undefined)
+        this.expect(`the snapshot of ${time}`, answer.body.snapshot_id, before.snapshot_id);
+      before = snapshot;
+    }
   }
 
   private compareLook({ table: name, minToken, snapshotId, answer }: Look, views: readonly View[]): void {
@@ -222,13 +242,13 @@ class Playing {
     this.tally.rows += due.length;
   }
 
-  private async compareReceipts(seen: ReadonlyMap<Event, number>): Promise<void> {
+  private async compareReceipts(seen: ReadonlyMap<Event, number>, views: readonly View[]): Promise<void> {
     const { events, live, dropped } = this.reference;
     for (const table of [...live, ...dropped]) {
       const own = events.filter((event) => event.table === table.id);
       if (own.length === 0) continue;
       const answer = expectOk(
-        await this.place.admin.post<{ receipts: object[] }>(`/v1/ingest/${table.name}/receipts`, {
+        await this.place.admin.post<{ receipts: Receipt[] }>(`/v1/ingest/${table.name}/receipts`, {
           keys: own.map(({ key }) => key),
         }),
       );
@@ -245,6 +265,15 @@ class Playing {
         found,
         due.map((receipt) => ({ ...receipt, file: undefined })),
       );
+      for (const [index, { file, snapshot_id: id }] of answer.receipts.entries()) {
+        const view = views.find(({ snapshot }) => snapshot.snapshot_id === id);
+        const then = view?.tables.find((one) => one.id === table.id);
+        const event = own[index];
+        if (file === undefined || then === undefined || event === undefined) continue;
+        const folders = file.includes('/mixed/') ? [] : foldersOf(event, then);
+        const lacking = folders.filter((folder) => !file.includes(`/${folder}/`));
+        this.expect(`the folders that ${file} lacks for token ${event.token}`, lacking, []);
+      }
     }
   }
 

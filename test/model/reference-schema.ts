@@ -1,4 +1,6 @@
-import type { Change, ColumnSpec, Mode, RecordSpec } from './calls.js';
+import type { Alter, Change, ColumnSpec, Mode, RecordSpec } from './calls.js';
+import { changedLayout, lacksSource, type Layout } from './reference-layout.js';
+import { isRefusal, refused, type Refusal } from './refusal.js';
 import { isOrBecomes, type Sample } from './values.js';
 
 /** `id` is the column's for ever, and of no other. */
@@ -12,10 +14,6 @@ export interface AcceptedField {
   readonly value: Sample;
 }
 
-export interface Refusal {
-  readonly code: string;
-}
-
 /** What changes of a table change. */
 export interface Definition {
   readonly name: string;
@@ -23,16 +21,13 @@ export interface Definition {
   /** Ids of the primary key's columns; none where the table has no key. */
   readonly key: readonly number[];
   readonly mode: Mode;
+  readonly layout: Layout;
 }
 
-export const refused = (code: string): Refusal => ({ code });
-export const isRefusal = (answer: object): answer is Refusal => 'code' in answer;
-
-/** The table after all changes, under a compatibility mode that came with them. */
+/** The table after all that is asked for. */
 export function changed(
   before: Definition,
-  changes: readonly Change[],
-  mode: Mode,
+  { changes, mode = before.mode, layout: asked }: Alter,
   newId: () => number,
 ): Definition | Refusal {
   const { key } = before;
@@ -53,7 +48,10 @@ export function changed(
       mode,
     ),
   );
-  return broken ? refused('SCHEMA_INCOMPATIBLE') : { name, columns, key, mode };
+  if (broken) return refused('SCHEMA_INCOMPATIBLE');
+  const layout = changedLayout(before.layout, columns, asked);
+  if (isRefusal(layout)) return layout;
+  return lacksSource(layout, columns) ? refused('SCHEMA_INCOMPATIBLE') : { name, columns, key, mode, layout };
 }
 
 /** The columns after one change. */

@@ -1,15 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { recordJson, type Alter, type Call, type Op, type Write } from './calls.js';
+import { recordJson, type Alter, type Call, type Create, type Op, type Write } from './calls.js';
+import { firstLayout } from './reference-layout.js';
 import {
   acceptedFields,
   changed,
-  isRefusal,
   misfitOf,
-  refused,
   type AcceptedField,
   type Definition,
-  type Refusal,
 } from './reference-schema.js';
+import { isRefusal, refused, type Refusal } from './refusal.js';
 import type { Sample } from './values.js';
 
 /** A table as it stands. Objects are never changed: a snapshot may hold them. */
@@ -77,13 +76,8 @@ export class Reference {
   answer(call: Call): Answer {
     const table = this.live.find(({ name }) => name === call.table);
     switch (call.call) {
-      case 'create': {
-        if (table !== undefined) return refused('TABLE_ALREADY_EXISTS');
-        const columns = call.columns.map((column) => ({ ...column, id: (this.ids += 1) }));
-        const key = call.key.flatMap((name) => columns.find((column) => column.name === name)?.id ?? []);
-        const { table: name, mode = 'none' } = call;
-        return this.publish({ id: (this.ids += 1), name, version: 1, columns, key, mode });
-      }
+      case 'create':
+        return this.create(call);
       case 'undrop': {
         const gone = this.dropped.findLast(({ name }) => name === call.table);
         if (gone === undefined) return refused('TABLE_NOT_FOUND');
@@ -102,9 +96,19 @@ export class Reference {
     }
   }
 
-  private alter(table: Table, { changes, mode, ifVersion }: Alter): Answer {
+  private create({ table: name, columns: specs, key: names, mode = 'none', layout: asked }: Create): Answer {
+    const columns = specs.map((column) => ({ ...column, id: (this.ids += 1) }));
+    const key = names.flatMap((column) => columns.find((other) => other.name === column)?.id ?? []);
+    const layout = firstLayout(columns, asked);
+    if (isRefusal(layout)) return layout;
+    if (this.isTaken(name)) return refused('TABLE_ALREADY_EXISTS');
+    return this.publish({ id: (this.ids += 1), name, version: 1, columns, key, mode, layout });
+  }
+
+  private alter(table: Table, call: Alter): Answer {
+    const { ifVersion } = call;
     if (ifVersion !== undefined && ifVersion !== table.version) return refused('SCHEMA_VERSION_CONFLICT');
-    const next = changed(table, changes, mode ?? table.mode, () => (this.ids += 1));
+    const next = changed(table, call, () => (this.ids += 1));
     if (isRefusal(next)) return next;
     if (isDeepStrictEqual({ ...table, ...next }, table)) return { table };
     if (next.name !== table.name && this.isTaken(next.name)) return refused('TABLE_ALREADY_EXISTS');

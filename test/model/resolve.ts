@@ -1,10 +1,13 @@
-import type { Alter, Call, Change, ColumnSpec, RecordSpec, Write } from './calls.js';
+import type { Alter, Call, Change, ColumnSpec, LayoutSpec, RecordSpec, Write } from './calls.js';
 import type { Reference, Table } from './reference.js';
-import { changedColumns, isRefusal, type Column } from './reference-schema.js';
+import { isSorted, OWN_SOURCES, transformsOf } from './reference-layout.js';
+import { changedColumns, type Column } from './reference-schema.js';
+import { isRefusal } from './refusal.js';
 import {
   TABLE_NAMES,
   type ChangeStep,
   type ColumnStep,
+  type LayoutStep,
   type Odd,
   type RowStep,
   type Step,
@@ -15,7 +18,15 @@ import { isKeyType, isOrBecomes, MISFIT, samplesOf, TYPES, widerThan, type Sampl
 /** Among them what SQL must quote, and two that differ by case alone. */
 const COLUMN_NAMES = ['x', 'y', 'z', 'Größe', 'select', 'two words', 'X', 'e"q'];
 const KEY_VALUES = 3;
+const MISSING = 7;
 const TIMES = samplesOf('timestamptz').filter(({ sent }) => typeof sent === 'string');
+
+const BURST = 66;
+
+function timeOf(hour: number): Sample {
+  const [text = ''] = new Date(Date.UTC(2026, 1, 1, hour)).toISOString().split('.');
+  return { type: 'timestamptz', sent: `${text}Z`, shown: `${text}.000000Z` };
+}
 
 const pick = <T>(list: readonly T[], at: number): T => {
   const found = list[at % list.length];
@@ -69,7 +80,7 @@ export class Resolver {
     return `${this.prefix}${pick(TABLE_NAMES, at)}`;
   }
 
-  private alter({ table: at, changes, mode, version }: StepOf<'alter'>): Alter {
+  private alter({ table: at, changes, mode, layout, version }: StepOf<'alter'>): Alter {
     const table = this.table(at);
     const ifVersion =
       table && version && (version === 'current' ? table.version : table.version + 1 - 2 * (at % 2));
@@ -85,7 +96,14 @@ export class Resolver {
       }
       return [change];
     });
-    return { call: 'alter', table: this.tableName(at), changes: named, mode, ifVersion };
+    return {
+      call: 'alter',
+      table: this.tableName(at),
+      changes: named,
+      mode,
+      layout: layoutOf(layout, columns),
+      ifVersion,
+    };
   }
 
   private changeOf(step: ChangeStep, columns: readonly Column[]): Change | undefined {
@@ -122,10 +140,12 @@ export class Resolver {
     }
   }
 
-  private write({ table: at, rows, requestKey, wait, odd }: StepOf<'write'>): Write {
+  private write({ table: at, rows, burst: isBurst, requestKey, wait, odd }: StepOf<'write'>): Write {
     const table = this.table(at);
     const columns = table?.columns ?? [];
-    const records = rows.map((row) => this.recordOf(row, table, requestKey && row.covered));
+    const records = isBurst
+      ? this.burst(rows, table)
+      : rows.map((row) => this.recordOf(row, table, requestKey && row.covered));
     const [first] = records;
     if (first !== undefined && odd !== undefined) {
       if (odd === 'twice') records.push(first);
@@ -146,6 +166,15 @@ export class Resolver {
     );
     const added = more.map((row) => this.recordOf(row, table, false));
     return { ...write, table: table.name, records: [...again, ...added], wait: true };
+  }
+
+  /** More partitions by the hour than a commit makes files. */
+  private burst(rows: readonly RowStep[], table: Table | undefined): RecordSpec[] {
+    return Array.from({ length: BURST }, (_, hour) => {
+      const row = pick(rows, hour);
+      const values = row.values.map((at) => (at === null ? null : at + hour));
+      return { ...this.recordOf({ ...row, values }, table, false), time: timeOf(hour) };
+    });
   }
 
   private recordOf(row: RowStep, table: Table | undefined, covered: boolean): RecordSpec {
@@ -187,7 +216,7 @@ function spoilt(record: RecordSpec, columns: readonly Column[], how: Exclude<Odd
   return { ...record, misfit: { unknown: 1 } };
 }
 
-function create(table: string, { columns: steps, key: size, mode }: StepOf<'create'>): Call {
+function create(table: string, { columns: steps, key: size, mode, layout }: StepOf<'create'>): Call {
   const columns = columnsOf(steps);
   const key = columns.filter(({ type }) => isKeyType(type)).slice(0, size);
   return {
@@ -196,7 +225,26 @@ function create(table: string, { columns: steps, key: size, mode }: StepOf<'crea
     columns: columns.map((column) => (key.includes(column) ? { ...column, nullable: false } : column)),
     key: key.map(({ name }) => name),
     mode,
+    layout: layoutOf(layout, columns),
   };
+}
+
+/** Now and then one that must be refused. */
+function layoutOf(step: LayoutStep | undefined, columns: readonly ColumnSpec[]): LayoutSpec {
+  const sources = [...columns, ...OWN_SOURCES];
+  const partitionSpec = step?.partitions?.map(({ column: at, transform }) => {
+    const { name, type } = pick(sources, at);
+    const fitting = transformsOf(type);
+    return {
+      column: name,
+      transform: fitting.length === 0 ? 'identity' : pick([...fitting, 'hour'], transform),
+    };
+  });
+  const sortOrder = step?.sort?.map(({ column: at, direction }) => {
+    const sorted = sources.filter(({ type }) => isSorted(type));
+    return { column: pick(at === MISSING ? sources : sorted, at).name, direction };
+  });
+  return { partitionSpec, sortOrder };
 }
 
 /** Names that differ in more than case. */

@@ -40,6 +40,26 @@ export type RowStep = typeof row extends fc.Arbitrary<infer T> ? T : never;
 const table = fc.nat({ max: TABLE_NAMES.length - 1 });
 const mode = fc.constantFrom<Mode[]>('none', 'backward', 'forward', 'full');
 
+/** Seldom enough not to take all the time. */
+const seldom = fc.oneof(
+  { weight: 30, arbitrary: fc.constant(false) },
+  { weight: 1, arbitrary: fc.constant(true) },
+);
+
+const layout = fc.record({
+  partitions: fc.option(fc.array(fc.record({ column: small, transform: small }), { maxLength: 2 }), {
+    freq: 3,
+    nil: undefined,
+  }),
+  sort: fc.option(
+    fc.array(fc.record({ column: small, direction: fc.constantFrom('asc' as const, 'desc' as const) }), {
+      maxLength: 2,
+    }),
+    { freq: 1, nil: undefined },
+  ),
+});
+export type LayoutStep = typeof layout extends fc.Arbitrary<infer T> ? T : never;
+
 const change = fc.oneof(
   { weight: 4, arbitrary: fc.record({ op: fc.constant('add' as const), column }) },
   { weight: 3, arbitrary: fc.record({ op: fc.constant('drop' as const), at: small }) },
@@ -62,6 +82,7 @@ const create = fc.record({
   /** How many of its columns are the key, as far as their types may be. */
   key: fc.constantFrom(0, 1, 0, 2),
   mode: rarely(mode),
+  layout: fc.option(layout, { freq: 2, nil: undefined }),
 });
 
 /** What is out of the ordinary with a write. */
@@ -71,6 +92,7 @@ const write = fc.record({
   do: fc.constant('write' as const),
   table,
   rows: fc.array(row, { minLength: 1, maxLength: 6, size: 'max' }),
+  burst: seldom,
   requestKey: fc.boolean(),
   wait: fc.boolean(),
   odd: rarely(fc.constantFrom<Odd[]>('twice', 'unknown', 'misfit', 'null', 'op')),
@@ -95,6 +117,7 @@ const step = fc.oneof(
       table,
       changes: fc.array(change, { minLength: 1, maxLength: 3, size: 'max' }),
       mode: rarely(mode),
+      layout: rarely(layout),
       version: rarely(fc.constantFrom('current' as const, 'stale' as const)),
     }),
   },
