@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import type { Column } from '../../src/kernel/index.js';
+import { readParquetFile } from '../support/parquet-file.js';
 import { createTable, TestService, type TestTenant } from '../support/service.js';
 import { expectOk } from '../support/service-client.js';
 
@@ -71,6 +73,43 @@ it('the calls of the guides work, in their order, and answer what is shown', asy
     });
     if (status === undefined) expectOk(sent);
   }
+});
+
+it('a default of float or double is any number of its type, from the definition to the file and the query', async () => {
+  const doubles = [-1e300, Number.MAX_VALUE, Number.MIN_VALUE, 2 ** 53 + 2, 0.1];
+  const floats = [-(2 ** 100), 3.4028235e38, 1e-45, 16_777_216];
+  const columnsOf = (type: string, values: readonly number[]) =>
+    values.map((filling, index) => ({ name: `${type}${index}`, type, default: filling }));
+  const columns = [
+    { name: 'id', type: 'int' },
+    ...columnsOf('double', doubles),
+    ...columnsOf('float', floats),
+    { name: 'whole', type: 'list<double>', default: [-1e300] },
+    { name: 'part', type: 'struct<x: double default -1e300, y: float default 3.4028235e+38>' },
+  ];
+  await createTable(tenant.tableAdmin, 'fillings', columns);
+  const changes = [{ op: 'add_column', column: { name: 'later', type: 'double', default: 1e300 } }];
+  const { body } = await tenant.tableAdmin.patch<{ schema: { columns: Column[] } }>('/v1/tables/fillings', {
+    changes: [...changes, { op: 'set_default', name: 'id', default: 1 }],
+  });
+  expect(body.schema.columns.slice(1).map((column) => column.default)).toEqual([
+    ...columns.slice(1).map((column) => ('default' in column ? column.default : undefined)),
+    1e300,
+  ]);
+  const records = [{ idempotency_key: 'filling', payload: { part: {} } }];
+  expectOk(await tenant.writer.ingest('fillings', { records, wait_for_visibility: true }));
+  const expected = [1, ...doubles, ...floats.map(Math.fround), [-1e300]];
+  const part = { x: -1e300, y: Math.fround(3.4028235e38) };
+  const names = body.schema.columns.map(({ name }) => name).join(', ');
+  expect(await tenant.reader.rows(`SELECT ${names} FROM fillings`)).toEqual([[...expected, part, 1e300]]);
+
+  const receipt = expectOk(
+    await tenant.writer.get<{ file: string }>('/v1/ingest/fillings/receipts?key=filling'),
+  );
+  const scalars = body.schema.columns.filter(({ fields }) => fields === undefined);
+  const file = join(service.dataDir, 'objects', receipt.file);
+  const [row] = (await readParquetFile(file, scalars)).rows;
+  expect(scalars.map(({ name }) => row?.[name])).toEqual([1, ...doubles, ...floats.map(Math.fround), 1e300]);
 });
 
 describe('values at the edge of their type', () => {

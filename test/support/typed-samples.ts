@@ -39,9 +39,6 @@ const integers = (bits: bigint) => fc.bigInt({ min: -(2n ** (bits - 1n)), max: 2
 const specials = fc
   .constantFrom('NaN', 'Infinity', '-Infinity')
   .map((text): Sample => ({ source: quoted(text), expected: text }));
-const quarters = fc
-  .integer({ min: -1000, max: 1000 })
-  .map((n): Sample => ({ source: String(n / 4), expected: doubleValue(n / 4) }));
 const timesOfDay = fc.oneof(
   fc.bigInt({ min: 0n, max: DAY_MICROS - 1n }),
   fc.integer({ min: 0, max: 86_399 }).map((seconds) => BigInt(seconds) * 1_000_000n),
@@ -81,7 +78,6 @@ function scalarSamples(type: ScalarType, plain: boolean): fc.Arbitrary<Sample> {
       }));
     case 'float':
     case 'double': {
-      if (plain) return quarters;
       const finite = { noNaN: true, noDefaultInfinity: true };
       const numbers = type.kind === 'float' ? fc.float(finite) : fc.double(finite);
       const samples = numbers.map((value): Sample => ({

@@ -11,6 +11,8 @@ import { faultOfColumnName, faultOfFieldName, repeatedNames } from './column-nam
 import { checkedType } from './field-checks.js';
 import { describeFound } from './violation.js';
 
+/** Of what is inside of json, and of what no type knows. */
+const JSON_TYPE: ColumnType = { kind: 'json' };
 const MAX_DOC_CHARS = 1_000;
 /** Of a default, as JSON: it is written into every event that lacks the column. */
 const MAX_DEFAULT_CHARS = 4_096;
@@ -136,7 +138,8 @@ export function faultOfDefault(type: ColumnType, filling: unknown): string | und
   if (filling === undefined || filling === null) return undefined;
   const text = JSON.stringify(filling);
   if (text.length > MAX_DEFAULT_CHARS) return `must have at most ${MAX_DEFAULT_CHARS} characters as JSON`;
-  if (holdsRoundedInteger(filling)) return 'has an integer beyond 2^53: write it as a string';
+  const fault = faultOfNumbers(type, filling);
+  if (fault !== undefined) return fault;
   if (!isStorable(filling)) return 'must not have NUL or half of a surrogate pair';
   const { check, rule } = checkedType(type);
   // A check may change what it is given.
@@ -145,10 +148,26 @@ export function faultOfDefault(type: ColumnType, filling: unknown): string | und
     : undefined;
 }
 
-/** This body was parsed into doubles, so an integer beyond 2^53 may not be what was sent. */
-function holdsRoundedInteger(value: unknown): boolean {
-  if (typeof value === 'number') return Number.isInteger(value) && !Number.isSafeInteger(value);
-  return typeof value === 'object' && value !== null && Object.values(value).some(holdsRoundedInteger);
+/**
+ * This body was parsed into doubles, so an integer beyond 2^53 may not be what was sent, and a number beyond their range is
+ * infinite. Floats and doubles are no more exact than that, and their checks judge them.
+ */
+function faultOfNumbers(type: ColumnType, value: unknown): string | undefined {
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) return 'has a number beyond the range of 64 bits';
+    const isExact = !Number.isInteger(value) || Number.isSafeInteger(value);
+    return isExact || type.kind === 'double' || type.kind === 'float'
+      ? undefined
+      : 'has an integer beyond 2^53: write it as a string';
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const parts = new Map(partsOf(type).map((part) => [part.name, part.type]));
+  for (const [name, member] of Object.entries(value)) {
+    const part = type.kind === 'list' ? type.element.type : (parts.get(name) ?? JSON_TYPE);
+    const fault = faultOfNumbers(part, member);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
 }
 
 /** False for text that the catalog's jsonb refuses. */

@@ -178,10 +178,30 @@ describe('defineTable', () => {
     ['list<int>', [1, 'x']],
     ['list<long>', [2 ** 60]],
     ['struct<a: int not null>', {}],
+    ['double', Infinity],
+    ['float', 1e39],
+    ['float', 2 ** 53 + 2],
+    ['json', { deep: [-Infinity] }],
+    ['struct<a: double, b: decimal(38,0)>', { a: 1e300, b: 2 ** 60 }],
+    ['struct<a: double>', { b: 1e300 }],
+    ['double', [1e300]],
   ])('refuses for a %s the default %p', (type, value) => {
     expect(pathsOf(() => define([{ name: 'a', type, default: value }]))).toEqual([
       '$.schema.columns[0].default',
     ]);
+  });
+
+  it.each([
+    ['double', -1e300],
+    ['double', Number.MAX_VALUE],
+    ['double', Number.MIN_VALUE],
+    ['double', 2 ** 53 + 2],
+    ['float', -(2 ** 100)],
+    ['float', 3.4028235e38],
+    ['list<double>', [1e300, null]],
+    ['struct<a: list<struct<b: double>>, c: float>', { a: [{ b: -1e300 }], c: 2 ** 60 }],
+  ])('takes for a %s the default %p', (type, value) => {
+    expect(define([{ name: 'a', type, default: value }]).columns[0]?.default).toEqual(value);
   });
 
   it('refuses no columns, too many, and what is not a column', () => {
