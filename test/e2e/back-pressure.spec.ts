@@ -1,4 +1,4 @@
-import { ownBucket } from '../support/own-bucket.js';
+import { itOnS3, ownBucket } from '../support/own-bucket.js';
 import { startProxiedService, type ProxiedService } from '../support/proxied-service.js';
 import { createTable, type TestService, type TestTenant } from '../support/service.js';
 import { expectOk, type Answer, type Problem } from '../support/service-client.js';
@@ -11,7 +11,6 @@ const MAX_PENDING = 20;
 const SQL = 'SELECT count(*) FROM events';
 
 const bucket = ownBucket();
-const withS3 = bucket === undefined ? it.skip : it;
 
 let proxied: ProxiedService;
 let postgres: TcpProxy;
@@ -79,7 +78,7 @@ describe('while Postgres says nothing', () => {
 });
 
 describe('while the object store says nothing', () => {
-  withS3(
+  itOnS3(
     'takes events up to the limit of the tenant, refuses more, and goes on when it is back',
     async () => {
       const before = Number((await greedy.reader.rows(SQL))[0]?.[0]);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
-import { ownBucket } from '../support/own-bucket.js';
+import { describeOnS3, ownBucket } from '../support/own-bucket.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { createTable, TestService, type TestTenant } from '../support/service.js';
 import { expectOk } from '../support/service-client.js';
@@ -12,7 +12,6 @@ const WAIT_MS = 30_000;
 const COLUMNS = [{ name: 'id', type: 'string', nullable: false }];
 
 const s3 = ownBucket();
-const withS3 = s3 === undefined ? describe.skip : describe;
 const services: TestService[] = [];
 let database: TestDatabase;
 let catalog: pg.Client;
@@ -117,7 +116,7 @@ async function awaken(zombie: TestService): Promise<void> {
   );
 }
 
-withS3('a coordinator that is stopped past its lease', () => {
+describeOnS3('a coordinator that is stopped past its lease', () => {
   it.each(['commit.claimed', 'commit.uploaded'])(
     'at %s does no harm when it wakes up, and works on',
     async (point) => {
@@ -179,7 +178,7 @@ withS3('a coordinator that is stopped past its lease', () => {
   });
 });
 
-withS3('two coordinators on one catalog', () => {
+describeOnS3('two coordinators on one catalog', () => {
   it('share the tenants, publish each event once, and the one takes over what the other leaves', async () => {
     const [one, two] = await Promise.all([startCoordinator(), startCoordinator()]);
     const tenants = await Promise.all(Array.from({ length: 4 }, newTenant));

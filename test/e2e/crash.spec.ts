@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { ownBucket } from '../support/own-bucket.js';
+import { itOnS3, ownBucket } from '../support/own-bucket.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { createTable, TestService } from '../support/service.js';
 import { expectOk, type IngestAnswer, type ServiceClient } from '../support/service-client.js';
@@ -129,33 +129,30 @@ describe('nothing that was acknowledged is lost and nothing is there twice', () 
     await expectAllOnce(admin.at(service.url), sent);
   });
 
-  (s3 === undefined ? it.skip : it)(
-    'after kill -9 of an api and a coordinator on Postgres and S3',
-    async () => {
-      database = await createTestDatabase();
-      const shared = { databaseUrl: database.url, ...(s3 !== undefined && { s3 }) };
-      const api = await start({ ...shared, roles: 'api' });
-      const coordinator = await start({ ...shared, roles: 'coordinator' });
-      const { admin } = await api.createTenant();
-      await createTable(admin, 'events', COLUMNS);
-      const sent: Sent[] = [];
-      const kills = [
-        async () => {
-          await coordinator.kill();
-          await api.kill();
-        },
-        async () => {
-          await api.kill();
-          await coordinator.kill();
-        },
-      ];
-      for (const [round, kill] of kills.entries()) {
-        await writeUntilTheEnd(admin.at(api.url), String(round), sent, kill);
-        await Promise.all([api.launch(), coordinator.launch()]);
-        await expectAllOnce(admin.at(api.url), sent);
-      }
-    },
-  );
+  itOnS3('after kill -9 of an api and a coordinator on Postgres and S3', async () => {
+    database = await createTestDatabase();
+    const shared = { databaseUrl: database.url, ...(s3 !== undefined && { s3 }) };
+    const api = await start({ ...shared, roles: 'api' });
+    const coordinator = await start({ ...shared, roles: 'coordinator' });
+    const { admin } = await api.createTenant();
+    await createTable(admin, 'events', COLUMNS);
+    const sent: Sent[] = [];
+    const kills = [
+      async () => {
+        await coordinator.kill();
+        await api.kill();
+      },
+      async () => {
+        await api.kill();
+        await coordinator.kill();
+      },
+    ];
+    for (const [round, kill] of kills.entries()) {
+      await writeUntilTheEnd(admin.at(api.url), String(round), sent, kill);
+      await Promise.all([api.launch(), coordinator.launch()]);
+      await expectAllOnce(admin.at(api.url), sent);
+    }
+  });
 
   it.each([
     ['ingest.committed=kill', 0],

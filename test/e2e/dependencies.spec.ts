@@ -1,4 +1,4 @@
-import { ownBucket } from '../support/own-bucket.js';
+import { itOnS3, ownBucket } from '../support/own-bucket.js';
 import { startProxiedService, type ProxiedService } from '../support/proxied-service.js';
 import { createTable, type TestService, type TestTenant } from '../support/service.js';
 import { expectOk, type Answer, type Problem } from '../support/service-client.js';
@@ -13,7 +13,6 @@ const CALL_ANSWERS_MS = 40_000;
 const SQL = 'SELECT count(*) FROM events';
 
 const bucket = ownBucket();
-const withS3 = bucket === undefined ? it.skip : it;
 
 let proxied: ProxiedService;
 let postgres: TcpProxy;
@@ -105,7 +104,7 @@ describe('while Postgres is away', () => {
 });
 
 describe('while the object store is away', () => {
-  withS3('takes events, says that it is not ready, and commits when the store is back', async () => {
+  itOnS3('takes events, says that it is not ready, and commits when the store is back', async () => {
     await s3?.cut();
     await expectReadyAnswers503('object_store');
     expect((await ready('?for=ingest')).status).toBe(200);
@@ -124,7 +123,7 @@ describe('while the object store is away', () => {
     await expectBack();
   });
 
-  withS3('does not hang when the store does', async () => {
+  itOnS3('does not hang when the store does', async () => {
     s3?.stall();
     await expectReadyAnswers503('object_store');
     expect(await write()).toMatchObject({ status: 202 });

@@ -1,16 +1,9 @@
 import { join } from 'node:path';
 import { columnTypeText, parseType, type Column } from '../../src/kernel/index.js';
-import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
+import type { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
 import { PayloadValidator } from '../../src/modules/tables/index.js';
 import { grownColumns } from '../../src/modules/tables/inference/grown-columns.js';
-import {
-  engineChildrenDir,
-  newQueryEngine,
-  silentLogger,
-  testFolder,
-  writeBody,
-  type TestFolder,
-} from '../support/engine.js';
+import { newQueryEngine, newWriteEngine, testFolder, writeBody, type TestFolder } from '../support/engine.js';
 
 const query = newQueryEngine({ concurrency: 1, threads: 1 });
 let folder: TestFolder;
@@ -18,14 +11,7 @@ let engine: DuckDbWriteEngine;
 
 beforeAll(async () => {
   folder = await testFolder();
-  engine = new DuckDbWriteEngine({
-    concurrency: 1,
-    memoryBytes: 512 * 1024 * 1024,
-    threads: 1,
-    scratchDir: join(folder.path, 'scratch'),
-    logger: silentLogger,
-    childrenDir: engineChildrenDir(),
-  });
+  engine = newWriteEngine(folder, { threads: 1 });
 });
 
 afterAll(async () => {

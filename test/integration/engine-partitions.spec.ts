@@ -10,15 +10,9 @@ import {
   TRANSFORM_SOURCES,
 } from '../../src/kernel/index.js';
 import type { PartitionFile, ResultValue, SortColumn, WriteJob } from '../../src/modules/engine/index.js';
-import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
+import type { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
 import { writeAcceptedFiles } from '../support/accepted-records.js';
-import {
-  columnsOf,
-  engineChildrenDir,
-  silentLogger,
-  testFolder,
-  type TestFolder,
-} from '../support/engine.js';
+import { columnsOf, newWriteEngine, testFolder, type TestFolder } from '../support/engine.js';
 import { readParquetFile } from '../support/parquet-file.js';
 import { partitionOf } from '../support/partition-reference.js';
 import { samplesOf, type Sample } from '../support/typed-samples.js';
@@ -28,14 +22,7 @@ let engine: DuckDbWriteEngine;
 
 beforeAll(async () => {
   folder = await testFolder();
-  engine = new DuckDbWriteEngine({
-    concurrency: 1,
-    memoryBytes: 512 * 1024 * 1024,
-    threads: 2,
-    scratchDir: join(folder.path, 'scratch'),
-    logger: silentLogger,
-    childrenDir: engineChildrenDir(),
-  });
+  engine = newWriteEngine(folder);
 });
 
 afterAll(async () => {

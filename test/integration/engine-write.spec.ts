@@ -5,13 +5,12 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { zstdCompressSync } from 'node:zlib';
 import type { Column } from '../../src/kernel/index.js';
 import { ConversionFault, EngineFailure, type WriteJob } from '../../src/modules/engine/index.js';
-import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
+import type { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
 import { defineTable, MAX_COLUMNS } from '../../src/modules/tables/table-definition.js';
 import {
   type BodyLine,
   columnsOf,
-  engineChildrenDir,
-  silentLogger,
+  newWriteEngine,
   testFolder,
   type TestFolder,
   writeBody,
@@ -24,19 +23,9 @@ let engine: DuckDbWriteEngine;
 const MIB = 1024 * 1024;
 const BATCHES = [{ batchId: 1, firstToken: 1000, ingestedAt: '2026-01-02T03:04:05.678901Z' }];
 
-const newEngine = (memoryBytes = 512 * MIB) =>
-  new DuckDbWriteEngine({
-    concurrency: 1,
-    memoryBytes,
-    threads: 2,
-    scratchDir: join(folder.path, 'scratch'),
-    logger: silentLogger,
-    childrenDir: engineChildrenDir(),
-  });
-
 beforeAll(async () => {
   folder = await testFolder();
-  engine = newEngine();
+  engine = newWriteEngine(folder);
 });
 
 afterAll(async () => {
@@ -316,7 +305,7 @@ describe('writeParquet', () => {
       columns,
       Array.from({ length: 100 }, () => payload),
     );
-    const usual = newEngine(1024 * MIB);
+    const usual = newWriteEngine(folder, { memoryBytes: 1024 * MIB });
     try {
       for (let i = 0; i < 3; i++) expect((await writeOne(usual, job)).rowCount).toBe(100);
     } finally {
@@ -395,7 +384,7 @@ describe('writeParquet', () => {
   });
 
   it('replaces a child that died', async () => {
-    const own = newEngine();
+    const own = newWriteEngine(folder);
     const job = await jobOf('died', columnsOf({ n: 'long' }), [{ n: 1 }]);
     await writeOne(own, job);
     const pid = own.childPids()[0];

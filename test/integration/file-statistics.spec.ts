@@ -2,13 +2,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import type { Column } from '../../src/kernel/index.js';
 import type { ColumnStats } from '../../src/modules/engine/index.js';
-import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
+import type { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
 import { defineTable } from '../../src/modules/tables/table-definition.js';
 import { testSeed } from '../support/bus-arbitraries.js';
 import {
   columnsOf,
-  engineChildrenDir,
-  silentLogger,
+  newWriteEngine,
   testFolder,
   type TestFolder,
   writeBody,
@@ -97,14 +96,7 @@ let engine: DuckDbWriteEngine;
 
 beforeAll(async () => {
   folder = await testFolder();
-  engine = new DuckDbWriteEngine({
-    concurrency: 1,
-    memoryBytes: 512 * 1024 * 1024,
-    threads: 2,
-    scratchDir: join(folder.path, 'scratch'),
-    logger: silentLogger,
-    childrenDir: engineChildrenDir(),
-  });
+  engine = newWriteEngine(folder);
 });
 
 afterAll(async () => {

@@ -1,13 +1,12 @@
-import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 import type { Column } from '../../src/kernel/index.js';
-import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
+import type { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
 import { CanonicalWriter } from '../../src/modules/ingest/canonical-form.js';
 import { parseLossless } from '../../src/modules/ingest/lossless-json.js';
 import { writeAccepted } from '../support/accepted-records.js';
 import { COLUMN_NAMES } from '../support/typed-samples.js';
-import { engineChildrenDir, silentLogger, testFolder, type TestFolder } from '../support/engine.js';
+import { newWriteEngine, testFolder, type TestFolder } from '../support/engine.js';
 
 /** Whatever is accepted must be readable by the coordinator, and come out as the value that went in. */
 
@@ -16,14 +15,7 @@ let engine: DuckDbWriteEngine;
 
 beforeAll(async () => {
   folder = await testFolder();
-  engine = new DuckDbWriteEngine({
-    concurrency: 1,
-    memoryBytes: 512 * 1024 * 1024,
-    threads: 2,
-    scratchDir: join(folder.path, 'scratch'),
-    logger: silentLogger,
-    childrenDir: engineChildrenDir(),
-  });
+  engine = newWriteEngine(folder);
 });
 
 afterAll(async () => {

@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { columnType, typedField, type Column, type ColumnType } from '../../src/kernel/index.js';
-import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
+import type { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
 import { FieldNeeds, PayloadValidator } from '../../src/modules/tables/index.js';
 import { grownColumns, type Growing } from '../../src/modules/tables/inference/grown-columns.js';
 import {
-  engineChildrenDir,
   newQueryEngine,
-  silentLogger,
+  newWriteEngine,
   testFolder,
   writeBody,
   type BodyLine,
@@ -20,14 +19,7 @@ let engine: DuckDbWriteEngine;
 
 beforeAll(async () => {
   folder = await testFolder();
-  engine = new DuckDbWriteEngine({
-    concurrency: 1,
-    memoryBytes: 512 * 1024 * 1024,
-    threads: 1,
-    scratchDir: join(folder.path, 'scratch'),
-    logger: silentLogger,
-    childrenDir: engineChildrenDir(),
-  });
+  engine = newWriteEngine(folder, { threads: 1 });
 });
 
 afterAll(async () => {

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import fc from 'fast-check';
 import {
   type Column,
@@ -10,16 +9,10 @@ import {
 } from '../../src/kernel/index.js';
 import type { QueryResult } from '../../src/modules/engine/index.js';
 import type { DuckDbQueryEngine } from '../../src/modules/engine/query-engine.duckdb.js';
-import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
+import type { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
 import { defineTable } from '../../src/modules/tables/table-definition.js';
 import { writeAccepted } from '../support/accepted-records.js';
-import {
-  engineChildrenDir,
-  newQueryEngine,
-  silentLogger,
-  testFolder,
-  type TestFolder,
-} from '../support/engine.js';
+import { newQueryEngine, newWriteEngine, testFolder, type TestFolder } from '../support/engine.js';
 import { fileColumnOf, readParquetFile } from '../support/parquet-file.js';
 import {
   samplesOf,
@@ -38,14 +31,7 @@ let reader: DuckDbQueryEngine;
 beforeAll(async () => {
   folder = await testFolder();
   reader = newQueryEngine();
-  writer = new DuckDbWriteEngine({
-    concurrency: 1,
-    memoryBytes: 512 * 1024 * 1024,
-    threads: 2,
-    scratchDir: join(folder.path, 'scratch'),
-    logger: silentLogger,
-    childrenDir: engineChildrenDir(),
-  });
+  writer = newWriteEngine(folder);
 });
 
 afterAll(async () => {

@@ -18,7 +18,6 @@ import { CommitMetrics } from '../../src/modules/commit/commit-metrics.js';
 import { Coordinator } from '../../src/modules/commit/coordinator.js';
 import { FailureIncidents } from '../../src/modules/commit/failure-incidents.js';
 import { TableWriter } from '../../src/modules/commit/table-writer.js';
-import { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
 import type { WriteEngine } from '../../src/modules/engine/write-engine.js';
 import { SNAPSHOTS_ENTITIES } from '../../src/modules/snapshots/index.js';
 import { DataFileStore } from '../../src/modules/snapshots/data-file.store.js';
@@ -37,7 +36,7 @@ import {
 import { TableStore } from '../../src/modules/tables/table.store.js';
 import { insertTenant } from './bus-postgres.js';
 import { hashOf } from './bus-requests.js';
-import { engineChildrenDir, silentLogger, testFolder } from './engine.js';
+import { newWriteEngine, testFolder } from './engine.js';
 import { createTestDatabase } from './postgres.js';
 
 const MIB = 1024 * 1024;
@@ -113,14 +112,7 @@ export async function openCommitStage(): Promise<CommitStage> {
   const store = new FilesystemObjectStore(objects);
   await store.open();
   const scratch = join(folder.path, 'scratch');
-  const engine = new DuckDbWriteEngine({
-    concurrency: 1,
-    memoryBytes: 512 * MIB,
-    threads: 1,
-    scratchDir: join(scratch, 'engine'),
-    logger: silentLogger,
-    childrenDir: engineChildrenDir(),
-  });
+  const engine = newWriteEngine(folder, { threads: 1, scratchDir: join(scratch, 'engine') });
   const registry = new TableRegistry(transactions, notifications);
   const tables = new TablesService(transactions, new TableStore(), new SchemaPublisher(), registry);
   const duckdb = await DuckDBInstance.create(':memory:');

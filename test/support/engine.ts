@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { type Column, createLogger } from '../../src/kernel/index.js';
 import { DuckDbQueryEngine, type QueryEngineOptions } from '../../src/modules/engine/query-engine.duckdb.js';
+import { DuckDbWriteEngine, type WriteEngineOptions } from '../../src/modules/engine/write-engine.duckdb.js';
 import type { PartitionFile, WriteEngine, WriteJob } from '../../src/modules/engine/write-engine.js';
 import { makeTempFolder } from './temp-folder.js';
 
@@ -69,6 +70,22 @@ export function newQueryEngine(options: Partial<QueryEngineOptions> = {}): DuckD
     concurrency: 2,
     memoryBytes: 512 * 1024 * 1024,
     threads: 2,
+    logger: silentLogger,
+    childrenDir: engineChildrenDir(),
+    ...options,
+  });
+}
+
+/** An engine for writing over compiled children, with its scratch in the folder. */
+export function newWriteEngine(
+  folder: TestFolder,
+  options: Partial<WriteEngineOptions> = {},
+): DuckDbWriteEngine {
+  return new DuckDbWriteEngine({
+    concurrency: 1,
+    memoryBytes: 512 * 1024 * 1024,
+    threads: 2,
+    scratchDir: join(folder.path, 'scratch'),
     logger: silentLogger,
     childrenDir: engineChildrenDir(),
     ...options,

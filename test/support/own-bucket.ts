@@ -12,3 +12,9 @@ export function ownBucket(): OwnBucket | undefined {
   if (server === undefined) console.warn('skipped: there is no S3 server (TIDEMARK_TEST_S3_ENDPOINT)');
   return server && { server, bucket: `tidemark-e2e-${randomBytes(6).toString('hex')}` };
 }
+
+const hasS3 = s3FromEnvironment() !== undefined;
+
+/** `it` and `describe` where there is an S3 server. */
+export const itOnS3 = hasS3 ? it : it.skip;
+export const describeOnS3 = hasS3 ? describe : describe.skip;
