@@ -1,14 +1,6 @@
-import fc from 'fast-check';
+import { erase, keyedCalls, record, upsert } from '../support/keyed-calls.js';
 import { type TestTenant, TestService } from '../support/service.js';
-import { type Column, expectOk } from '../support/service-client.js';
-
-interface TableAnswer {
-  readonly schema_version: number;
-  readonly primary_key_cols: readonly string[];
-  readonly schema: { readonly columns: readonly Column[] };
-}
-
-type Op = 'insert' | 'upsert' | 'delete';
+import { expectOk } from '../support/service-client.js';
 
 let service: TestService;
 let tenant: TestTenant;
@@ -24,35 +16,7 @@ beforeEach(async () => {
   tenant = await service.createTenant();
 });
 
-let sent = 0;
-
-const record = (op: Op, payload: object) => ({ idempotency_key: `k-${(sent += 1)}`, op, payload });
-const upsert = (payload: object) => record('upsert', payload);
-const erase = (payload: object) => record('delete', payload);
-
-/** Accepts the records in one request. */
-const accept = async (table: string, ...records: object[]) =>
-  expectOk(await tenant.writer.ingest(table, { records }));
-
-/** As `accept`, and waits until they are visible. Answers the snapshot that shows them. */
-async function publish(table: string, ...records: object[]): Promise<number> {
-  const answer = expectOk(
-    await tenant.writer.ingest(table, { records, wait_for_visibility: true, visibility_timeout_ms: 60_000 }),
-  );
-  expect(answer.status).toBe('visible');
-  return answer.visible_snapshot_id ?? 0;
-}
-
-const create = (name: string, key: readonly string[], columns: readonly object[], more: object = {}) =>
-  tenant.tableAdmin.post<TableAnswer>('/v1/tables', {
-    table_name: name,
-    primary_key_cols: key,
-    schema: { columns },
-    ...more,
-  });
-const alter = (table: string, ...changes: object[]) =>
-  tenant.tableAdmin.patch<TableAnswer>(`/v1/tables/${table}`, { changes });
-const rows = (sql: string, more: Record<string, unknown> = {}) => tenant.reader.rows(sql, more);
+const { accept, alter, create, publish, rows } = keyedCalls(() => tenant);
 
 const KEY = (type: string) => ({ name: 'k', type });
 const VALUE = { name: 'v', type: 'int' };
@@ -168,7 +132,6 @@ describe('a keyed table', () => {
       ['string', ['A', 'A'], 'a'],
       ['string', ['', ''], ' '],
     ];
-    const last = upsert({ k: 'last', v: 0 });
     expectOk(await create('last', ['k'], [KEY('string'), VALUE]));
     for (const [index, [type]] of keys.entries())
       expectOk(await create(`k${index}`, ['k'], [KEY(type), VALUE]));
@@ -177,7 +140,7 @@ describe('a keyed table', () => {
         await accept(`k${index}`, ...recordsOf(spellings, other));
       }
       // One commit has them all.
-      await publish('last', { ...last, idempotency_key: `last-${(sent += 1)}` });
+      await publish('last', upsert({ k: 'last', v: 0 }));
       const sql = keys.map((_, index) => `SELECT ${index} AS place, v FROM k${index}`).join(' UNION ALL ');
       const found = await rows(`${sql} ORDER BY place, v`);
       return keys.map(([type], index) => [
@@ -299,66 +262,6 @@ describe('a keyed table', () => {
     expect(reused).toMatchObject({ status: 409, body: { error_code: 'IDEMPOTENCY_KEY_REUSED' } });
   });
 
-  it('sets aside what does not fit and takes the rest', async () => {
-    expectOk(
-      await create(
-        't',
-        ['id'],
-        [
-          { name: 'id', type: 'long', default: 5 },
-          { name: 'v', type: 'int' },
-        ],
-      ),
-    );
-    const answer = expectOk(
-      await tenant.writer.ingest('t', {
-        on_invalid: 'quarantine',
-        wait_for_visibility: true,
-        visibility_timeout_ms: 60_000,
-        records: [
-          upsert({ id: 1, v: 1 }),
-          upsert({ id: 1, w: 9 }),
-          erase({}),
-          upsert({ id: null }),
-          upsert({ v: 2 }),
-          erase({ id: 1 }),
-          upsert({ id: 1, v: 3 }),
-        ],
-      }),
-    );
-    expect(answer).toMatchObject({ accepted_count: 4, quarantined_count: 3 });
-    expect(await rows('SELECT id, v FROM t ORDER BY id')).toEqual([
-      [1, 3],
-      [5, 2],
-    ]);
-
-    // Their table was written to since: they would be the last of their keys.
-    expectOk(await alter('t', { op: 'add_column', column: { name: 'w', type: 'int' } }));
-    const { dead_letters } = expectOk(
-      await tenant.admin.get<{ dead_letters: { dead_letter_id: number; record: string }[] }>(
-        '/v1/dead-letters',
-      ),
-    );
-    const ids = dead_letters
-      .filter(({ record: text }) => text.includes('"w"'))
-      .map((one) => one.dead_letter_id);
-    expect(await tenant.admin.post('/v1/dead-letters/replay', { ids })).toMatchObject({
-      status: 400,
-      body: { error_code: 'REQUEST_INVALID' },
-    });
-    const forced = expectOk(
-      await tenant.admin.post<{ results: { state: string; visibility_token: number }[] }>(
-        '/v1/dead-letters/replay',
-        { ids, force: true },
-      ),
-    );
-    expect(forced.results).toMatchObject([{ state: 'replayed' }]);
-    const min_visibility_token = forced.results[0]?.visibility_token;
-    expect(await rows('SELECT id, v, w FROM t WHERE id = 1', { min_visibility_token })).toEqual([
-      [1, null, 9],
-    ]);
-  });
-
   it('takes new columns from its events, and keeps its key', async () => {
     expectOk(await create('t', ['id'], [{ name: 'id', type: 'int' }], { evolution_mode: 'evolve' }));
     await publish('t', upsert({ id: 1, a: 1 }), upsert({ id: 2, a: 1.5 }));
@@ -375,132 +278,4 @@ describe('a keyed table', () => {
       },
     });
   });
-
-  it('refuses, and names the place', async () => {
-    const id = { name: 'id', type: 'long' };
-    const columns = [
-      id,
-      { name: 'f', type: 'double' },
-      { name: 'l', type: 'list<int>' },
-      { name: 'n', type: 'int', nullable: true },
-    ];
-    for (const [key, path] of [
-      [['no'], '$.primary_key_cols[0]'],
-      [['ID'], '$.primary_key_cols[0]'],
-      [['id', 'f'], '$.primary_key_cols[1]'],
-      [['l'], '$.primary_key_cols[0]'],
-      [['id', 'id'], '$.primary_key_cols[1]'],
-      [['n'], '$.primary_key_cols[0]'],
-      [['_visibility_token'], '$.primary_key_cols[0]'],
-      [Array.from({ length: 17 }, (_, n) => `c${n}`), '$.primary_key_cols'],
-      ['id', '$.primary_key_cols'],
-      [[5], '$.primary_key_cols'],
-    ] as const) {
-      const answer = await create('t', key as never, columns);
-      expect(answer).toMatchObject({ status: 400, body: { error_code: 'REQUEST_INVALID' } });
-      expect(JSON.stringify(answer.body)).toContain(path);
-    }
-    expect(
-      await tenant.tableAdmin.post('/v1/tables', { table_name: 't', primary_key_cols: ['id'] }),
-    ).toMatchObject({
-      status: 400,
-      body: { context: { violations: [{ path: '$.primary_key_cols' }] } },
-    });
-    expectOk(await create('keyed', ['id'], columns));
-    expectOk(await create('plain', [], columns));
-    for (const [table, sentRecord, code, path] of [
-      ['plain', upsert({ id: 1 }), 'PRIMARY_KEY_REQUIRED', '$.records[0].op'],
-      ['plain', erase({ id: 1 }), 'PRIMARY_KEY_REQUIRED', '$.records[0].op'],
-      ['keyed', record('merge' as Op, { id: 1 }), 'REQUEST_INVALID', '$.records[0].op'],
-      ['keyed', erase({}), 'SCHEMA_VIOLATION', '$.records[0].payload.id'],
-      ['keyed', erase({ id: null }), 'SCHEMA_VIOLATION', '$.records[0].payload.id'],
-      ['keyed', erase({ id: 'x' }), 'SCHEMA_VIOLATION', '$.records[0].payload.id'],
-      ['keyed', erase({ id: 1, other: 1 }), 'SCHEMA_VIOLATION', '$.records[0].payload.other'],
-      ['keyed', erase({ id: 1, f: 'x' }), 'SCHEMA_VIOLATION', '$.records[0].payload.f'],
-      ['keyed', upsert({ f: 1 }), 'SCHEMA_VIOLATION', '$.records[0].payload.id'],
-    ] as const) {
-      expect(await tenant.writer.ingest(table, { records: [sentRecord] })).toMatchObject({
-        status: 400,
-        body: { error_code: code, context: { violations: [{ path }] } },
-      });
-    }
-    expect(
-      expectOk(await tenant.writer.ingest('keyed', { records: [erase({ id: 1, f: 1.5 })] })).accepted_count,
-    ).toBe(1);
-  });
 });
-
-/** A request of some records, or the end of a commit. */
-type Step =
-  'commit' | readonly (readonly [op: Op, region: string, id: number, v: number | null, hour: number])[];
-
-const recordsOfStep = fc.array(
-  fc.tuple(
-    fc.constantFrom<Op[]>('insert', 'upsert', 'upsert', 'delete', 'delete'),
-    fc.constantFrom('', 'a', 'A', 'a\u0000', 'e\u0301', '\u00e9'),
-    fc.constantFrom(-1, 0, 1),
-    fc.option(fc.integer({ min: 0, max: 999 })),
-    // A row that is written later may be of an earlier time: that plays no part.
-    fc.integer({ min: 0, max: 23 }),
-  ),
-  { minLength: 1, maxLength: 12 },
-);
-const programs = fc.array(
-  fc.oneof({ weight: 3, arbitrary: recordsOfStep }, { weight: 1, arbitrary: fc.constant<Step>('commit') }),
-  { minLength: 1, maxLength: 14 },
-);
-
-/** Rows by key, as a plain map has them after the same steps. */
-type Model = ReadonlyMap<string, readonly [string, number, number | null]>;
-
-function applied(before: Model, step: Exclude<Step, 'commit'>): Model {
-  const after = new Map(before);
-  for (const [op, region, id, v] of step) {
-    const key = JSON.stringify([region, id]);
-    if (op === 'delete') after.delete(key);
-    else after.set(key, [region, id, v]);
-  }
-  return after;
-}
-
-describe('random upserts and deletes', () => {
-  it('leave at every snapshot what a plain map has', async () => {
-    let tables = 0;
-    expectOk(await create('marker', [], [{ name: 'n', type: 'int' }]));
-    await fc.assert(
-      fc.asyncProperty(programs, async (program) => {
-        const table = `random_${(tables += 1)}`;
-        expectOk(await create(table, ['id', 'region'], [KEY2.region, KEY2.id, VALUE]));
-        let model: Model = new Map();
-        let markers = 0;
-        const kept: { snapshot: number; model: Model }[] = [];
-        const steps: Step[] = [...program, 'commit'];
-        for (const step of steps) {
-          if (step !== 'commit') {
-            model = applied(model, step);
-            await accept(table, ...step.map(toRecord));
-          } else {
-            // What waits makes the commit. It is of another table, so that it stretches no file's keys.
-            const marker = record('insert', { n: (markers += 1) });
-            kept.push({ snapshot: await publish('marker', marker), model });
-          }
-        }
-        for (const { snapshot, model: expected } of kept) {
-          const sql = `SELECT region, id, v FROM ${table}`;
-          const found = await rows(sql, { snapshot_id: snapshot });
-          expect(sorted(found)).toEqual(sorted([...expected.values()]));
-        }
-      }),
-      { numRuns: 8 },
-    );
-  });
-});
-
-const KEY2 = { region: { name: 'region', type: 'string' }, id: { name: 'id', type: 'int' } };
-
-const toRecord = ([op, region, id, v, hour]: Exclude<Step, 'commit'>[number]) => ({
-  ...record(op, { region, id, ...(op !== 'delete' && { v }) }),
-  event_time: `2026-01-01T${String(hour).padStart(2, '0')}:00:00Z`,
-});
-
-const sorted = (table: readonly (readonly unknown[])[]) => table.map((row) => JSON.stringify(row)).sort();
