@@ -1,92 +1,27 @@
-import { markOf, markOfPositions } from '../events.js';
-import type { Entry, LetterLine, RequestEntry, SeenRow, SnapshotLine } from '../history.js';
+import type { Entry } from '../history.js';
 import { check } from './checker.js';
+import {
+  acknowledged,
+  answer,
+  attempt,
+  final,
+  flat,
+  letter,
+  letters,
+  lost,
+  partOf,
+  read,
+  request,
+  row,
+  snapshot,
+  spoiled,
+  TENANT,
+  type Entries,
+} from './small-histories.js';
 
-const TENANT = 'acme';
-
-const request = (r: number, change: Partial<RequestEntry> = {}): RequestEntry => ({
-  e: 'request',
-  r,
-  tenant: TENANT,
-  table: 't0',
-  count: 10,
-  keys: 'record',
-  wait: false,
-  ...change,
-});
-const row = (r: number, low: number, change: { events?: number; positions?: number } = {}): SeenRow => {
-  const { events = 10, positions = 10 } = change;
-  return ['t0', r, events, positions, markOf(TENANT, r, 10), low, low + positions - 1];
-};
-const attempt = (r: number): Entry => ({ e: 'attempt', a: r, r, api: 'api-1' });
-const answer = (r: number, token: number, accepted = 10): Entry => ({
-  e: 'answer',
-  a: r,
-  r,
-  accepted,
-  duplicates: 10 - accepted,
-  quarantined: 0,
-  token,
-});
-const lost = (r: number): Entry => ({ e: 'lost', a: r, r, why: 'ECONNRESET' });
-const acknowledged = (r: number, token: number): Entry[] => [request(r), attempt(r), answer(r, token)];
-const read = (
-  q: number,
-  asked: object,
-  watermark: number,
-  rows: SeenRow[],
-  snapshot = watermark,
-): Entry[] => [
-  { e: 'read', q, tenant: TENANT, ...asked },
-  { e: 'rows', q, snapshot, watermark, rows },
-];
-const final = (watermark: number, ...rows: SeenRow[]): Entry => ({
-  e: 'final',
-  tenant: TENANT,
-  snapshot: 2,
-  watermark,
-  clock: watermark,
-  rows,
-});
-const snapshot = (id: number, watermark: number, change: Partial<SnapshotLine> = {}): SnapshotLine => ({
-  id,
-  parent: id === 1 ? null : id - 1,
-  sequence: id,
-  watermark,
-  operation: 'append',
-  by: 'c1',
-  holder: 'c1',
-  isHead: id === 2,
-  ...change,
-});
-const letter = (id: number, key: string, token: number, replayedToken?: number): LetterLine => ({
-  id,
-  key,
-  token,
-  state: replayedToken === undefined ? 'dead' : 'replayed',
-  replayedToken: replayedToken ?? null,
-});
-const letters = (...lines: LetterLine[]): Entry => ({ e: 'dead-letters', tenant: TENANT, letters: lines });
-const spoiled = (key: string): Entry => ({ e: 'spoiled', tenant: TENANT, key });
-/** Of request 1, with the positions and tokens that it has. */
-const partOf = (positions: number[], low: number, high: number): SeenRow => [
-  't0',
-  1,
-  positions.length,
-  positions.length,
-  markOfPositions(TENANT, 1, positions),
-  low,
-  high,
-];
 const ALL_BUT_3 = [0, 1, 2, 4, 5, 6, 7, 8, 9];
-const kindsOf = (...entries: readonly (Entry | readonly Entry[])[]): string[] => [
-  ...new Set(
-    check(
-      entries.flatMap((entry): readonly Entry[] =>
-        Array.isArray(entry) ? (entry as Entry[]) : [entry as Entry],
-      ),
-    ).violations.map(({ kind }) => kind),
-  ),
+const kindsOf = (...entries: Entries): string[] => [
+  ...new Set(check(flat(entries)).violations.map(({ kind }) => kind)),
 ];
 
 describe('the checker', () => {
@@ -114,7 +49,7 @@ describe('the checker', () => {
     expect(verdict).toMatchObject({ acknowledgedEvents: 20, acknowledgedRequests: 2, unknownRequests: 1 });
   });
 
-  it.each<[string, (Entry | readonly Entry[])[]]>([
+  it.each<[string, Entries]>([
     [
       'an event that was damaged, died, and was replayed',
       [
@@ -191,7 +126,7 @@ describe('the checker', () => {
     expect(kindsOf(...entries)).toEqual([]);
   });
 
-  it.each<[string, string[], (Entry | readonly Entry[])[]]>([
+  it.each<[string, string[], Entries]>([
     [
       'an event in the dead letters that was not at fault',
       ['lost'],
