@@ -61,6 +61,8 @@ function serviceOver(missing: readonly string[] = []) {
     schemaVersion: 1,
     content: 'data',
     sequenceNumber: fileId,
+    minToken: 1,
+    maxToken: 1,
     keyStats: null,
   });
   const resolver = { resolve: () => Promise.resolve(SNAPSHOT) };

@@ -126,6 +126,17 @@ export const PLANTED_BUGS: readonly Mistake[] = [
     ],
   },
   {
+    name: 'all-data-is-older-than-deletes',
+    doc: 'Delete files are held against rows by their keys alone, although some are of the same commit.',
+    edits: [
+      {
+        file: 'src/modules/query/merge-plan.js',
+        anchor: 'one.file.maxToken < firstDeleteToken',
+        text: 'one.file.maxToken < Infinity',
+      },
+    ],
+  },
+  {
     name: 'compatibility-is-not-judged',
     doc: 'A PATCH goes through whatever the compatibility mode says.',
     edits: [

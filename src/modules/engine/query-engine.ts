@@ -42,8 +42,10 @@ export interface QueryFile {
 
 /** Files of a table with a primary key, with rows that deletes may hide. */
 export interface MergedFiles {
+  /** All of their rows have lower tokens than all of `deletes`. */
+  readonly older: readonly QueryFile[];
   readonly files: readonly QueryFile[];
-  /** Rows of a key and a token: a row of `files` with that key and a lower token is not seen. */
+  /** Rows of a key and a token: a row of the files with that key and a lower token is not seen. */
   readonly deletes: readonly QueryFile[];
   /** The key's columns, as the table's `columns` have them. */
   readonly key: readonly Column[];

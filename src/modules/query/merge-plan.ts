@@ -6,8 +6,11 @@ import { keyRangeOf, rangesMeet, type KeyRange } from './key-range.js';
 export interface MergePlan {
   /** Rows as they are. */
   readonly plain: readonly SnapshotDataFile[];
-  /** Data files with rows that some of `deletes` may hide. Empty with `deletes`. */
+  /** Data files from before all of `deletes`: these hide a row by its key, whatever its token. */
+  readonly older: readonly SnapshotDataFile[];
+  /** Other data files with rows that some of `deletes` may hide. */
   readonly merged: readonly SnapshotDataFile[];
+  /** Empty where both are. */
   readonly deletes: readonly SnapshotDataFile[];
 }
 
@@ -33,17 +36,21 @@ export function mergePlan(files: readonly SnapshotDataFile[], key: readonly Colu
     to.file.sequenceNumber < deletes.file.sequenceNumber &&
     (!comparesKeys || rangesMeet(deletes.range, to.range));
   const deletes = allDeletes.filter((one) => data.some((other) => matters(one, other)));
+  const firstDeleteToken = deletes.reduce((least, { file }) => Math.min(least, file.minToken), Infinity);
   const plain: SnapshotDataFile[] = [];
+  const older: SnapshotDataFile[] = [];
   const merged: SnapshotDataFile[] = [];
   for (const one of data) {
-    (deletes.some((other) => matters(other, one)) ? merged : plain).push(one.file);
+    if (!deletes.some((other) => matters(other, one))) plain.push(one.file);
+    else (one.file.maxToken < firstDeleteToken ? older : merged).push(one.file);
   }
-  return { plain, merged, deletes: deletes.map(({ file }) => file) };
+  return { plain, older, merged, deletes: deletes.map(({ file }) => file) };
 }
 
 /** The files of a plan. */
-export const plannedFiles = ({ plain, merged, deletes }: MergePlan): SnapshotDataFile[] => [
+export const plannedFiles = ({ plain, older, merged, deletes }: MergePlan): SnapshotDataFile[] => [
   ...plain,
+  ...older,
   ...merged,
   ...deletes,
 ];

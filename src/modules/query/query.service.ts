@@ -251,7 +251,7 @@ export class QueryService {
 function queryTable(table: SnapshotTable, files: FilesByTable, leases: Leases): QueryTable {
   const { tableName: name, columns, key } = table;
   const { plan, layouts } = files.get(table.tableId) ?? {};
-  const { plain = [], merged = [], deletes = [] } = plan ?? {};
+  const { plain = [], older = [], merged = [], deletes = [] } = plan ?? {};
   const versions = [...(layouts?.keys() ?? [])];
   const local = (wanted: readonly SnapshotDataFile[]): QueryFile[] =>
     wanted.flatMap((file) => {
@@ -261,11 +261,11 @@ function queryTable(table: SnapshotTable, files: FilesByTable, leases: Leases): 
       return layout < 0 ? { path: lease.path } : { path: lease.path, layout };
     });
   const shared = { name, columns, ...(layouts !== undefined && { layouts: [...layouts.values()] }) };
-  if (merged.length === 0) return { ...shared, files: local(plain) };
+  if (deletes.length === 0) return { ...shared, files: local(plain) };
   return {
     ...shared,
     files: local(plain),
-    merged: { files: local(merged), deletes: local(deletes), key },
+    merged: { older: local(older), files: local(merged), deletes: local(deletes), key },
   };
 }
 

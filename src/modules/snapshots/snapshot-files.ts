@@ -17,6 +17,9 @@ export interface SnapshotDataFile {
   /** `deletes` hide rows of data files with a lower sequence number. */
   readonly content: 'data' | 'deletes';
   readonly sequenceNumber: number;
+  /** No row of the file has a token beyond these. */
+  readonly minToken: number;
+  readonly maxToken: number;
   /** Statistics of the primary key's columns by field id; null where the table has no key. */
   readonly keyStats: Readonly<Record<string, ColumnStatistics | null>> | null;
 }
@@ -43,6 +46,8 @@ export class SnapshotFiles {
         schemaVersion: row.schema_version,
         content: row.content,
         sequenceNumber: row.sequence_number,
+        minToken: row.min_visibility_token,
+        maxToken: row.max_visibility_token,
         keyStats: row.key_stats,
       };
       const ofTable = files.get(row.table_id);

@@ -14,26 +14,42 @@ function createView(table: QueryTable): string {
   const { merged, layouts = [] } = table;
   const parts = [
     ...selectsOf(table.files, columns, layouts),
-    ...(merged === undefined ? [] : [mergedSelect(merged, columns, layouts)]),
+    ...(merged === undefined ? [] : mergedSelects(merged, columns, layouts)),
   ];
   return `CREATE VIEW ${quoteName(table.name)} AS ${parts.length > 0 ? parts.join(' UNION ALL ') : noRows(columns)}`;
 }
 
 /**
  * Rows of data files without those that a later delete hides. It costs a look-up a row, in a table as large as the
- * delete files. An explicit join: the engine makes of NOT EXISTS with `>` a join over every distinct row.
+ * delete files; where tokens say nothing that the files do not, theirs are not read. Explicit joins: the engine makes
+ * of NOT EXISTS with `>` a join over every distinct row.
  */
-function mergedSelect(
-  { files, deletes, key }: MergedFiles,
+function mergedSelects(
+  { older, files, deletes, key }: MergedFiles,
+  columns: readonly Column[],
+  layouts: readonly (readonly Column[])[],
+): string[] {
+  const equal = key.map(({ name }) => `d.${quoteName(name)} = x.${quoteName(name)}`);
+  const later = `x.${TOKEN.name} > d.${TOKEN.name}`;
+  const without = (on: readonly string[]): string =>
+    `ANTI JOIN ${scan(deletes, [TOKEN, ...key])} x ON ${on.join(' AND ')}`;
+  const groups = [
+    { of: older, seen: without(equal) },
+    { of: files, seen: without([...equal, later]) },
+  ];
+  return groups
+    .filter(({ of }) => of.length > 0)
+    .map(({ of, seen }) => seenSelect(of, seen, columns, layouts));
+}
+
+function seenSelect(
+  files: readonly QueryFile[],
+  seen: string,
   columns: readonly Column[],
   layouts: readonly (readonly Column[])[],
 ): string {
-  const equal = key.map(({ name }) => `d.${quoteName(name)} = x.${quoteName(name)}`);
-  const later = `x.${TOKEN.name} > d.${TOKEN.name}`;
-  const seen = `ANTI JOIN ${scan(deletes, [TOKEN, ...key])} x ON ${[...equal, later].join(' AND ')}`;
-  if (files.every(({ layout }) => layout === undefined)) {
+  if (files.every(({ layout }) => layout === undefined))
     return `SELECT ${valuesOf(columns)} FROM (SELECT d.* FROM ${scan(files, columns)} d ${seen})`;
-  }
   return `SELECT d.* FROM (${selectsOf(files, columns, layouts).join(' UNION ALL ')}) d ${seen}`;
 }
 
@@ -102,7 +118,7 @@ const pathsOf = (files: readonly QueryFile[]): string => files.map(({ path }) =>
 
 /** Every file that the table's view reads. */
 export const filesOf = ({ files, merged }: QueryTable): readonly QueryFile[] =>
-  merged === undefined ? files : [...files, ...merged.files, ...merged.deletes];
+  merged === undefined ? files : [...files, ...merged.older, ...merged.files, ...merged.deletes];
 
 /**
  * One script that makes the views of the tables, then opens their files and nothing else, for good. A statement that

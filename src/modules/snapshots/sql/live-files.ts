@@ -11,12 +11,14 @@ export interface LiveFileRow {
   readonly schema_version: number;
   readonly content: 'data' | 'deletes';
   readonly sequence_number: number;
+  readonly min_visibility_token: number;
+  readonly max_visibility_token: number;
   /** By field id; null where the table has no key. */
   readonly key_stats: Readonly<Record<string, ColumnStatistics | null>> | null;
 }
 
 const columns = sql`f.file_id, s.table_id, f.path, f.file_size_bytes, f.sha256, f.record_count, f.schema_version,
-                    f.content, f.sequence_number,
+                    f.content, f.sequence_number, f.min_visibility_token, f.max_visibility_token,
                     CASE WHEN d.primary_key_ids <> '{}' THEN (
                       SELECT jsonb_object_agg(k, f.column_stats -> k::text) FROM unnest(d.primary_key_ids) k
                     ) END AS key_stats`;
