@@ -8,7 +8,8 @@ import type { Servers } from './servers.js';
 import { Stack } from './stack.js';
 import { Counters } from './world.js';
 
-const ATTEMPTS = 3;
+/** More than a quiet machine needs: on a busy one fewer things fall together in a round. */
+const ATTEMPTS = 5;
 
 export interface Place {
   /** Of the good build. */

@@ -26,7 +26,7 @@ export interface RoundResult {
 export interface RoundOptions {
   /** Called once a second under faults; true ends them. */
   readonly until?: (world: World, catalog: Catalog) => boolean | Promise<boolean>;
-  /** Runs beside the nemesis. */
+  /** Runs beside the nemesis; the faults go on until it is over, however long that takes on a busy machine. */
   readonly beside?: (world: World, catalog: Catalog) => Promise<void>;
 }
 
@@ -73,11 +73,10 @@ export async function runRound(
     const nemesis = runNemesis(world, catalog, plan.steps, random.fork());
     // A client or a deed that fails is a fault of the harness: it ends the round.
     const failed = Promise.all([...clients, nemesis, beside]).then(() => undefined);
-    await Promise.race([failed, faultsOver(world, catalog, plan, options)]);
+    await Promise.race([failed, Promise.all([faultsOver(world, catalog, plan, options), beside])]);
     world.stopping = true;
     writers.stop();
     await nemesis;
-    await beside;
     await stack.heal();
     world.giveUpAt = performance.now() + plan.healSeconds * 1000;
     writers.healed(plan.healSeconds * 1000);

@@ -1,9 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from './catalog.js';
 import { READER, WRITER, type RoundPlan, type Step, type StepKind } from './plan.js';
 import type { RoundOptions } from './round.js';
 import { eventually } from './servers.js';
-import { LEASE_MS, USUAL_SERVICES } from './stack.js';
+import { USUAL_SERVICES } from './stack.js';
 import type { WriterPlan } from './writers.js';
 
 /** A load and faults that bring one kind of mistake to light, if there is one. */
@@ -41,7 +40,8 @@ const base = { tenants: 1, tables: 1, healSeconds: 20, readers: [READER], lives:
 
 const ZOMBIE = { 'coordinator-1': ['commit.uploaded=stop@1'] };
 const LONG_MS = 60_000;
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 40_000;
+const HELD_MS = 1_000;
 
 /** Holds the second coordinator back until the first has stopped itself in its work; wakes that when `ripe` says so. */
 const wakeZombie =
@@ -67,6 +67,19 @@ interface Then {
 
 const publishedOf = async (catalog: Catalog, tenant: string): Promise<number> =>
   (await catalog.progress([tenant]))[0]?.published ?? 0;
+
+/** Until a claim has been held for a second and nothing was published meanwhile. */
+async function untilHeld(catalog: Catalog, tenant: string): Promise<void> {
+  let published = -1;
+  let since = 0;
+  await eventually(PATIENCE_MS, async () => {
+    const now = await publishedOf(catalog, tenant);
+    const isHeld = (await catalog.claim(tenant))?.state === 'live' && now === published;
+    if (!isHeld) since = performance.now();
+    published = now;
+    return isHeld && performance.now() - since > HELD_MS;
+  });
+}
 
 export const SCENARIOS = {
   'many writers': {
@@ -140,11 +153,12 @@ export const SCENARIOS = {
       lives: { 'coordinator-1': ['commit.claimed=pause@2', '', ''] },
     },
     options: {
-      beside: async ({ stack }) => {
+      beside: async ({ stack, tenants }, catalog) => {
         const coordinator = stack.named('coordinator-1');
-        await delay(6_000);
+        const tenant = tenants[0]?.id ?? '';
+        await untilHeld(catalog, tenant);
         await coordinator.holdDown();
-        await delay(LEASE_MS + 2_500);
+        await eventually(PATIENCE_MS, async () => (await catalog.claim(tenant))?.state !== 'live');
         coordinator.start();
       },
     },
