@@ -8,7 +8,15 @@ export { HttpModule } from './http.module.js';
 export { readIfMatch } from './if-match.js';
 export { jsonPath } from './json-path.js';
 export { buildOpenApiDocument } from './openapi.js';
-export { decodeCursor, encodeCursor, PageQuery, pageOf, type Position } from './page.js';
+export {
+  CursorQuery,
+  decodeCursor,
+  encodeCursor,
+  PageLimit,
+  PageQuery,
+  pageOf,
+  type Position,
+} from './page.js';
 export { STATUS_OF } from './problem-status.js';
 export { FlagText, IntegerText } from './query-text.js';
 export { type IngestBody } from './request-body.js';

@@ -1,3 +1,4 @@
+import { applyDecorators } from '@nestjs/common';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { AppError, REQUEST_INVALID } from '../kernel/index.js';
 import { IntegerText } from './query-text.js';
@@ -6,21 +7,24 @@ const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 500;
 const MAX_CURSOR_CHARACTERS = 1024;
 
-/** Query parameters of every list. Extend it to add filters. */
-export class PageQuery {
-  /** Entries at most. */
-  @IsOptional()
-  @IntegerText()
-  @IsInt()
-  @Min(1)
-  @Max(MAX_LIMIT)
-  limit: number = DEFAULT_LIMIT;
+/** Property decorator: how many entries a page may have at most. */
+export const PageLimit = (max: number): PropertyDecorator =>
+  applyDecorators(IsOptional(), IntegerText(), IsInt(), Min(1), Max(max));
 
+/** Query parameters of a list whose pages have a limit of their own. */
+export class CursorQuery {
   /** `next_cursor` of the page before. */
   @IsOptional()
   @IsString()
   @MaxLength(MAX_CURSOR_CHARACTERS)
   cursor?: string;
+}
+
+/** Query parameters of every other list. Extend it to add filters. */
+export class PageQuery extends CursorQuery {
+  /** Entries at most. */
+  @PageLimit(MAX_LIMIT)
+  limit: number = DEFAULT_LIMIT;
 }
 
 /** Where a page ends: the sort key of its last entry. */

@@ -13,11 +13,11 @@ import {
 } from 'class-validator';
 import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
-import { RETENTION_DOC, RetentionDto } from './retention.dto.js';
+import { RetentionDto, RetentionField } from './retention.dto.js';
 import { CHANGE_OPS, invalidChanges, MAX_CHANGES, readChanges, type ChangeOp } from './schema-change.js';
 import type { TableAlteration } from './table-alterations.service.js';
 import { EVOLUTION_MODES, TABLE_NAME, type EvolutionMode } from './table-definition.js';
-import { PARTITION_SPEC_DOC, PartitionFieldDto, SORT_ORDER_DOC, SortFieldDto } from './table-layout.dto.js';
+import { PartitionFieldDto, PartitionSpecField, SortFieldDto, SortOrderField } from './table-layout.dto.js';
 import { COMPATIBILITY_DOC, ColumnDto, EVOLUTION_DOC } from './tables.dto.js';
 
 export class TableChangeDto {
@@ -121,28 +121,13 @@ export class AlterTableDto {
   @IsIn(EVOLUTION_MODES)
   evolution_mode?: EvolutionMode;
 
-  @ApiPropertyOptional({ type: RetentionDto, nullable: true, description: RETENTION_DOC })
-  @IsOptional()
-  @ValidateNested()
-  @Type(() => RetentionDto)
+  @RetentionField()
   retention?: RetentionDto | null;
 
-  @ApiPropertyOptional({
-    type: [PartitionFieldDto],
-    maxItems: 4,
-    description: `${PARTITION_SPEC_DOC} Files that are there stay as they are.`,
-  })
-  @IsOptional()
-  @IsArray()
-  @ValidateNested({ each: true })
-  @Type(() => PartitionFieldDto)
+  @PartitionSpecField('Files that are there stay as they are.')
   partition_spec?: PartitionFieldDto[];
 
-  @ApiPropertyOptional({ type: [SortFieldDto], maxItems: 8, description: SORT_ORDER_DOC })
-  @IsOptional()
-  @IsArray()
-  @ValidateNested({ each: true })
-  @Type(() => SortFieldDto)
+  @SortOrderField()
   sort_order?: SortFieldDto[];
 
   @ApiPropertyOptional({

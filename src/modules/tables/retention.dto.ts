@@ -1,5 +1,7 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { IsInt, Max, Min } from 'class-validator';
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsInt, IsOptional, Max, Min, ValidateNested } from 'class-validator';
 import { MAX_RETENTION_MS, MIN_RETENTION_MS } from './retention.js';
 
 export const RETENTION_DOC =
@@ -18,3 +20,12 @@ export class RetentionDto {
   @Max(MAX_RETENTION_MS)
   max_age_ms!: number;
 }
+
+/** Property decorator of a request. */
+export const RetentionField = (): PropertyDecorator =>
+  applyDecorators(
+    ApiPropertyOptional({ type: RetentionDto, nullable: true, description: RETENTION_DOC }),
+    IsOptional(),
+    ValidateNested(),
+    Type(() => RetentionDto),
+  );

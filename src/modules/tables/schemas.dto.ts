@@ -1,6 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
-import { IntegerText } from '../../http/index.js';
+import { CursorQuery, PageLimit } from '../../http/index.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
 import type { SchemaVersion } from './schema-versions.service.js';
 import { COMPATIBILITY_DOC, TableSchemaDto, toColumnDto } from './tables.dto.js';
@@ -9,20 +8,10 @@ const DEFAULT_LIMIT = 20;
 /** Each entry may have thousands of columns. */
 const MAX_LIMIT = 50;
 
-export class SchemasQuery {
+export class SchemasQuery extends CursorQuery {
   /** Entries at most. */
-  @IsOptional()
-  @IntegerText()
-  @IsInt()
-  @Min(1)
-  @Max(MAX_LIMIT)
+  @PageLimit(MAX_LIMIT)
   limit: number = DEFAULT_LIMIT;
-
-  /** `next_cursor` of the page before. */
-  @IsOptional()
-  @IsString()
-  @MaxLength(1024)
-  cursor?: string;
 }
 
 export class SchemaVersionDto {

@@ -1,5 +1,7 @@
+import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional, IsString } from 'class-validator';
+import { Type } from 'class-transformer';
+import { IsArray, IsIn, IsOptional, IsString, ValidateNested } from 'class-validator';
 import type { SortDirection } from '../../kernel/index.js';
 
 export const PARTITION_SPEC_DOC =
@@ -44,3 +46,23 @@ export class SortFieldDto {
   @IsIn(['asc', 'desc'])
   direction?: SortDirection;
 }
+
+/** Property decorator of a request. `note` goes behind the description. */
+export const PartitionSpecField = (note: string): PropertyDecorator =>
+  listField(PartitionFieldDto, 4, `${PARTITION_SPEC_DOC} ${note}`);
+
+/** Property decorator of a request. */
+export const SortOrderField = (): PropertyDecorator => listField(SortFieldDto, 8, SORT_ORDER_DOC);
+
+const listField = (
+  type: typeof PartitionFieldDto | typeof SortFieldDto,
+  maxItems: number,
+  description: string,
+): PropertyDecorator =>
+  applyDecorators(
+    ApiPropertyOptional({ type: [type], maxItems, description }),
+    IsOptional(),
+    IsArray(),
+    ValidateNested({ each: true }),
+    Type(() => type),
+  );

@@ -17,7 +17,7 @@ import { columnTypeText, type Column } from '../../kernel/index.js';
 import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
 import { keyColumnsOf, MAX_KEY_COLUMNS } from './primary-key.js';
-import { RETENTION_DOC, RetentionDto } from './retention.dto.js';
+import { RETENTION_DOC, RetentionDto, RetentionField } from './retention.dto.js';
 import {
   COLUMN_COUNT_RULE,
   EVOLUTION_MODES,
@@ -25,7 +25,14 @@ import {
   TABLE_NAME,
   type EvolutionMode,
 } from './table-definition.js';
-import { PARTITION_SPEC_DOC, PartitionFieldDto, SORT_ORDER_DOC, SortFieldDto } from './table-layout.dto.js';
+import {
+  PARTITION_SPEC_DOC,
+  PartitionFieldDto,
+  PartitionSpecField,
+  SORT_ORDER_DOC,
+  SortFieldDto,
+  SortOrderField,
+} from './table-layout.dto.js';
 import { describeLayout } from './table-layout.js';
 import type { Table } from './table.store.js';
 
@@ -123,28 +130,13 @@ export class CreateTableDto {
   @IsIn(COMPATIBILITY_MODES)
   compatibility_mode?: CompatibilityMode;
 
-  @ApiPropertyOptional({ type: RetentionDto, nullable: true, description: RETENTION_DOC })
-  @IsOptional()
-  @ValidateNested()
-  @Type(() => RetentionDto)
+  @RetentionField()
   retention?: RetentionDto | null;
 
-  @ApiPropertyOptional({
-    type: [PartitionFieldDto],
-    maxItems: 4,
-    description: `${PARTITION_SPEC_DOC} Absent: by the hour of \`_event_time\`.`,
-  })
-  @IsOptional()
-  @IsArray()
-  @ValidateNested({ each: true })
-  @Type(() => PartitionFieldDto)
+  @PartitionSpecField('Absent: by the hour of `_event_time`.')
   partition_spec?: PartitionFieldDto[];
 
-  @ApiPropertyOptional({ type: [SortFieldDto], maxItems: 8, description: SORT_ORDER_DOC })
-  @IsOptional()
-  @IsArray()
-  @ValidateNested({ each: true })
-  @Type(() => SortFieldDto)
+  @SortOrderField()
   sort_order?: SortFieldDto[];
 
   @ApiPropertyOptional({
