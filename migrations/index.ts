@@ -15,6 +15,7 @@ import { DeadLetterLife1796000000740 } from './1796000000740-dead-letter-life.js
 import { RoomOnPages1796000000741 } from './1796000000741-room-on-pages.js';
 import { ClaimsInTwoCalls1796000000750 } from './1796000000750-claims-in-two-calls.js';
 import { DropOfAGoneLeaf1796000000760 } from './1796000000760-drop-of-a-gone-leaf.js';
+import { PublicationInOneCall1796000000770 } from './1796000000770-publication-in-one-call.js';
 import { DeadLettersByAge1796000000780 } from './1796000000780-dead-letters-by-age.js';
 
 /** In the order in which they are applied. Listed as classes: globs do not survive a build. */
@@ -36,5 +37,6 @@ export const MIGRATIONS = [
   RoomOnPages1796000000741,
   ClaimsInTwoCalls1796000000750,
   DropOfAGoneLeaf1796000000760,
+  PublicationInOneCall1796000000770,
   DeadLettersByAge1796000000780,
 ];

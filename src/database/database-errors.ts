@@ -10,11 +10,12 @@ export const SQLSTATE = {
   /** Of a kept plan too, whose result would have other types now. */
   notSupported: '0A000',
   unknownPlan: '26000',
-  /** Raised by the functions of the bus; see the migrations that create them. */
+  /** Raised by the functions of the bus and of publication; see the migrations that create them. */
   ingestDuplicate: 'TM001',
   ingestRotated: 'TM002',
   ingestEpochChanged: 'TM003',
   claimHeadMoved: 'TM004',
+  publicationRefused: 'TM005',
 } as const;
 
 /** Connection exceptions, insufficient resources, operator intervention. */

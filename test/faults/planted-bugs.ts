@@ -25,6 +25,7 @@ export interface PlantedBug extends Mistake {
 }
 
 const INGEST_MIGRATION = 'migrations/1795000000002-ingest-bus.js';
+const PUBLICATION_MIGRATION = 'migrations/1796000000770-publication-in-one-call.js';
 const LEASE = 'src/modules/bus/sql/lease.js';
 const PUBLISHER = 'src/modules/snapshots/publisher.js';
 const COMMITTER = 'src/modules/commit/claim-committer.js';
@@ -84,7 +85,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     scenario: 'a zombie wakes after another published',
     shows: ['duplicated'],
     edits: [
-      { file: PUBLISHER, anchor: 'refuseUnlessNext(head, publication);\n', text: '' },
+      {
+        file: PUBLICATION_MIGRATION,
+        anchor: 'IF v_head.published_token <> p_base THEN',
+        text: 'IF false THEN',
+      },
       {
         file: PUBLISHER,
         anchor: 'if (!(await publication.fence(tx)))',
@@ -97,7 +102,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     doc: 'A publication does not count the files that turned live: one whose pending row is gone takes its events with it.',
     scenario: 'pending rows are swept',
     shows: ['lost'],
-    edits: [{ file: PUBLISHER, anchor: 'if (added !== fileIds.length) {', text: 'if (false) {' }],
+    edits: [
+      {
+        file: PUBLICATION_MIGRATION,
+        anchor: 'IF v_added <> cardinality(v_files) THEN',
+        text: 'IF false THEN',
+      },
+    ],
   },
   {
     name: 'ledger-outside-the-transaction',

@@ -4,10 +4,10 @@ import { placeIn } from './play.js';
 
 export const LANES = 4;
 
-/** The service that all programs of a run share. `dist`: another build. */
+/** The service that all programs of a run share. `dist`: another build, whose migrations are its own. */
 export const startModelService = (dist?: string): Promise<TestService> =>
   TestService.start({
-    ...(dist !== undefined && { dist }),
+    ...(dist !== undefined && { dist, databaseUrl: 'embedded' }),
     env: {
       // Events wait for whoever asks for their token, so that a program decides what is under way.
       TIDEMARK_COMMIT_MAX_DELAY_MS: '600000',

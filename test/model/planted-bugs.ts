@@ -73,9 +73,9 @@ export const PLANTED_BUGS: readonly Mistake[] = [
     doc: 'Events that were under way to a dropped table are published, and show when it is undropped.',
     edits: [
       {
-        file: 'src/modules/snapshots/publisher.js',
-        anchor: 'states.get(tableId)?.dropped === false',
-        text: 'states.has(tableId)',
+        file: 'migrations/1796000000770-publication-in-one-call.js',
+        anchor: 'WHERE d.table_id = ANY (p_tables) AND d.dropped_snapshot_id IS NULL',
+        text: 'WHERE d.table_id = ANY (p_tables)',
       },
     ],
   },

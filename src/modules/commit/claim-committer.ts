@@ -110,8 +110,7 @@ export class ClaimCommitter {
         ? []
         : [{ ...placeOf(table), schemaVersion, file: deletes, equalityFieldIds: primaryKeyIds }]),
     ];
-    const deleteFiles = deletes === undefined ? 0 : 1;
-    return { tableId, maxVisibilityToken, eventCount, files: local, deleteFiles, dead };
+    return { tableId, maxVisibilityToken, eventCount, files: local, dead };
   }
 
   private async setAside(tx: Tx, claim: Claim, dead: readonly DeadEvent[]): Promise<void> {

@@ -6,10 +6,10 @@ export { DataFileStore, type PendingFile } from './data-file.store.js';
 export {
   newPublicationId,
   PublicationRefused,
-  Publisher,
   type AppendedTable,
   type AppendPublication,
-} from './publisher.js';
+} from './publication.js';
+export { Publisher } from './publisher.js';
 export { ReceiptLocator, type EventLocation } from './receipt-locator.js';
 export { DroppedFilesGone, SchemaPublisher, type SchemaChange } from './schema-publisher.js';
 export { SnapshotFiles, type SnapshotDataFile } from './snapshot-files.js';

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import {
   CLOCK,
@@ -9,52 +8,9 @@ import {
   type Logger,
 } from '../../kernel/index.js';
 import { Notifications, Transactions, type Tx } from '../../database/index.js';
-import {
-  addFiles,
-  discardPendingFiles,
-  insertWatermarks,
-  readTableStates,
-  type TableWatermark,
-} from './sql/append-files.js';
-import { advanceHead, findPublication, lockHead, type Head } from './sql/head.js';
-
-/** Another publication came first, or the lease was lost. The work is dropped; the events are claimed again. */
-export class PublicationRefused extends Error {
-  constructor(reason: string) {
-    super(reason);
-    this.name = 'PublicationRefused';
-  }
-}
-
-/** What a claim holds of one table. */
-export interface AppendedTable {
-  readonly tableId: number;
-  /** Highest token of the table's events in the range. */
-  readonly maxVisibilityToken: number;
-  /** How many events of the table are in the range, without the dead ones. */
-  readonly eventCount: number;
-  /** Ids of the pending files that were written for it; none where it is dropped. */
-  readonly fileIds: readonly number[];
-  /** How many of them are delete files. */
-  readonly deleteFiles?: number;
-}
-
-export interface AppendPublication {
-  readonly tenantId: string;
-  /** Drawn once an attempt: it tells after a lost reply whether the publication came through. */
-  readonly publicationId: string;
-  /** The range (baseToken, lastToken]. */
-  readonly baseToken: number;
-  readonly lastToken: number;
-  readonly tables: readonly AppendedTable[];
-  readonly createdBy: string;
-  /** How many events of the range went to the dead letters; they are no part of the tables' counts. */
-  readonly deadEvents?: number;
-  /** Called first, inside the transaction and before the head is locked: writes down what is published without a file. */
-  readonly setAside?: (tx: Tx) => Promise<void>;
-  /** Called last, inside the transaction; false refuses the publication. */
-  readonly fence: (tx: Tx) => Promise<boolean>;
-}
+import { PublicationRefused, type AppendPublication } from './publication.js';
+import { findPublication, lockHead } from './sql/head.js';
+import { publishAppend } from './sql/publish-append.js';
 
 const LOOKUP_RETRY_MS = 500;
 
@@ -93,56 +49,9 @@ export class Publisher {
 
   private async publish(tx: Tx, publication: AppendPublication): Promise<number> {
     await publication.setAside?.(tx);
-    const head = await lockHead(tx, publication.tenantId);
-    refuseUnlessNext(head, publication);
-    const states = new Map(
-      (
-        await readTableStates(
-          tx,
-          publication.tables.map((t) => t.tableId),
-        )
-      ).map((s) => [s.table_id, s]),
-    );
-    const kept = publication.tables.filter(({ tableId }) => states.get(tableId)?.dropped === false);
-    const dropped = publication.tables.filter((table) => !kept.includes(table));
-
-    const unwritten = kept.find((table) => table.eventCount > 0 && table.fileIds.length === 0);
-    if (unwritten !== undefined)
-      throw new PublicationRefused(`nothing was written for table ${unwritten.tableId}`);
-    await discardPendingFiles(
-      tx,
-      dropped.flatMap((table) => table.fileIds),
-    );
-    const discarded = dropped.reduce((sum, table) => sum + table.eventCount, 0);
-    const { deadEvents = 0 } = publication;
-    const fileIds = kept.flatMap((table) => table.fileIds);
-    const deleteFiles = kept.reduce((sum, table) => sum + (table.deleteFiles ?? 0), 0);
-    const snapshot = await advanceHead(tx, head, {
-      tenantId: publication.tenantId,
-      operation: 'append',
-      publicationId: publication.publicationId,
-      publishedToken: publication.lastToken,
-      createdBy: publication.createdBy,
-      summary: {
-        added_files: fileIds.length - deleteFiles,
-        ...(deleteFiles > 0 && { added_delete_files: deleteFiles }),
-        discarded_events: discarded,
-        ...(deadEvents > 0 && { dead_events: deadEvents }),
-      },
-    });
-    const added = await addFiles(tx, fileIds, snapshot);
-    if (added !== fileIds.length) {
-      throw new PublicationRefused(`${fileIds.length} files were written and ${added} are still pending`);
-    }
-    const watermarks = kept.flatMap((table): TableWatermark[] => {
-      const state = states.get(table.tableId);
-      return state === undefined
-        ? []
-        : [{ ...table, tableName: state.table_name, schemaVersion: state.schema_version }];
-    });
-    await insertWatermarks(tx, snapshot.snapshotId, watermarks);
+    const snapshotId = await publishAppend(tx, publication);
     if (!(await publication.fence(tx))) throw new PublicationRefused('the claim is no longer ours');
-    return snapshot.snapshotId;
+    return snapshotId;
   }
 
   /** After a lost reply: under the head lock the answer is final. */
@@ -165,14 +74,3 @@ export class Publisher {
     }
   }
 }
-
-function refuseUnlessNext(head: Head, publication: AppendPublication): void {
-  if (head.publishedToken !== publication.baseToken) {
-    throw new PublicationRefused(
-      `the head is at token ${head.publishedToken} and the range begins after ${publication.baseToken}`,
-    );
-  }
-}
-
-/** A fresh publication id. */
-export const newPublicationId = (): string => randomUUID();

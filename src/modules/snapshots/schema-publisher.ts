@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { query, sql, type Tx } from '../../database/index.js';
-import { newPublicationId } from './publisher.js';
-import { insertWatermarks } from './sql/append-files.js';
+import { newPublicationId } from './publication.js';
+import { insertWatermarks } from './sql/table-watermarks.js';
 import { advanceHead, lockHead } from './sql/head.js';
 import { countDroppedFiles, countLiveFiles, removeTableFiles, reopenTableFiles } from './sql/table-files.js';
 
