@@ -145,7 +145,8 @@ function checkAnswers(
     if (last !== undefined) {
       const highest = Math.max(last, original ?? 0);
       violations.expect(
-        token === highest || replayed.has(token),
+        // Of a batch in parts the last ones may have met the drop of their table.
+        token === highest || replayed.has(token) || (token > highest && wasDiscarded(model)),
         'answer',
         () => `${name} was answered with token ${token} and has ${highest}`,
       );

@@ -1,3 +1,4 @@
+import { markOf } from '../events.js';
 import type { Entry } from '../history.js';
 import { check } from './checker.js';
 import {
@@ -101,6 +102,14 @@ describe('the checker', () => {
         [request(1, { brief: true }), attempt(1), answer(1, 10)],
         { e: 'receipt', r: 1, state: 'discarded', first: 1, last: 10 },
         final(10),
+      ],
+    ],
+    [
+      'the first part of a batch in parts whose table was dropped before the last ones',
+      [
+        [request(1, { brief: true }), attempt(1), answer(1, 10)],
+        { e: 'receipt', r: 1, state: 'visible and discarded', first: 1, last: 10 },
+        final(10, ['t0', 1, 9, 9, markOf(TENANT, 1, 9), 1, 9]),
       ],
     ],
     [
