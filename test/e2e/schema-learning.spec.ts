@@ -205,6 +205,18 @@ describe('a table that evolves', () => {
     expect(problem(refused).context.violations?.[0]).toMatchObject({ path: '$.records[0].payload.id' });
   });
 
+  it.each([
+    ['null', { id: null, extra: 1 }],
+    ['missing', { extra: 1 }],
+  ])('learns nothing of a request that is refused for a required column that is %s', async (_, payload) => {
+    await create('t', { ...EVOLVE, schema: { columns: [{ name: 'id', type: 'int', nullable: false }] } });
+    const answer = await send('t', [{ id: 1, other: 2 }, payload]);
+    expect(problem(answer)).toMatchObject({ status: 400, error_code: 'SCHEMA_VIOLATION' });
+    expect(await shown('t')).toMatchObject({ schema_version: 1, schema: { columns: [{ name: 'id' }] } });
+    await accept('t', { id: 1, other: 2 });
+    expect(await types('t')).toEqual({ id: 'int', other: 'int' });
+  });
+
   it('does nothing that its compatibility mode forbids, and names the rule', async () => {
     await create('t', {
       ...EVOLVE,

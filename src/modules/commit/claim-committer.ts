@@ -40,8 +40,8 @@ export class ClaimCommitter {
   ) {}
 
   /**
-   * Answers the id of the snapshot. `waitedFor` says that someone waits for it. Rejects when `signal` aborts; what was published by then stays published.
-   * Rejects with `UnknownEventFault` where the range must be split.
+   * Answers the id of the snapshot. `waitedFor` says that someone waits for it. Rejects when `signal` aborts; what was
+   * published by then stays published. Rejects with `UnknownEventFault` where the range must be split.
    */
   async commit(claim: Claim, waitedFor: boolean, signal: AbortSignal): Promise<number> {
     await failpoint('commit.claimed');

@@ -103,8 +103,8 @@ export class Learning {
     const { tenantId, tableName, quarantine, keyId } = call;
     const { tableId, fields: known } = table;
     try {
-      const needed = await neededFields(table, body, repeats);
-      if (needed.length === 0) return undefined;
+      const { needed, inVain } = await neededFields(table, body, repeats);
+      if (needed.length === 0 || (inVain && !quarantine)) return undefined;
       await this.growth.grow({ tenantId, tableId, tableName, known, needed, by: keyId });
     } catch (error) {
       // What cannot be learnt goes to the dead letters then.
@@ -129,16 +129,20 @@ const records = (
   repeats?: ReadonlySet<number>,
 ): Promise<IngestRecord[]> => prepareRecords(body, validator, requestKey, quarantine, learns, repeats);
 
+/** `inVain` where a record is refused whatever is learnt. */
 async function neededFields(
   table: IngestTable,
   body: SentBody,
   repeats: ReadonlySet<number>,
-): Promise<TypedField[]> {
+): Promise<{ needed: TypedField[]; inVain: boolean }> {
   const needs = new FieldNeeds(table.fields);
+  let inVain = false;
   await inTurns(body.records, (sent, index) => {
     if (repeats.has(index)) return;
     const record = readRecord(sent, () => undefined);
-    if (record !== undefined) needs.observe(record.payload, index);
+    if (record === undefined) return;
+    inVain ||= table.validator.for(record.op)?.lacksRequired(record.payload) === true;
+    needs.observe(record.payload, index);
   });
-  return needs.result({ forGood: !table.evolves });
+  return { needed: needs.result({ forGood: !table.evolves }), inVain };
 }

@@ -80,6 +80,15 @@ export class FieldChecks {
     return true;
   }
 
+  /** Whether a field of `object` is null, or not there, that must have a value. Looks into none. */
+  lacksRequired(object: JsonObject): boolean {
+    return this.fields.some(({ name, nullable, filling }) => {
+      if (nullable) return false;
+      const value = Object.hasOwn(object, name) ? object[name] : filling;
+      return value === undefined || value === null;
+    });
+  }
+
   /** Reports what is wrong, field by field, then the unknown fields. Changes nothing. */
   explain(object: JsonObject, report: ViolationReport): void {
     for (const field of this.fields) {
