@@ -56,7 +56,7 @@ if (server === undefined) {
   for (const checksums of ['when_required', 'when_supported'] as const) {
     describeObjectStore(`S3, checksums ${checksums}`, async () => {
       const store = new S3ObjectStore(settings({ ...server, checksums }), 'conformance');
-      await store.open(AbortSignal.timeout(10_000));
+      await store.open(new AbortController().signal);
       return { store, close: () => store.close() };
     });
   }

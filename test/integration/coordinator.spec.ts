@@ -37,6 +37,16 @@ const engineWith = (before: (job: WriteJob) => void | Promise<void>): Pick<Write
     return stage.engine.writeParquet(job, signal);
   },
 });
+/** An engine that never ends by itself. `atWork` resolves with the signal of its job, which ends it. */
+const hangingEngine = () => {
+  const atWork = Promise.withResolvers<AbortSignal>();
+  const writeParquet: WriteEngine['writeParquet'] = (_job, signal = never) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+      atWork.resolve(signal);
+    });
+  return { engine: { writeParquet }, atWork: atWork.promise };
+};
 const scratchFolders = () => readdir(join(stage.scratch, 'commit')).catch(() => []);
 
 describe('a turn of the coordinator', () => {
@@ -128,19 +138,11 @@ describe('a turn of the coordinator', () => {
 
   it('ends the work early when it learns that the lease was lost', async () => {
     await stage.append(TENANT, orders, 'a');
-    let reason: unknown;
-    const stuck: Pick<WriteEngine, 'writeParquet'> = {
-      writeParquet: (_job, signal) =>
-        new Promise((_resolve, reject) => {
-          signal?.addEventListener('abort', () => {
-            reason = signal.reason;
-            reject(signal.reason as Error);
-          });
-        }),
-    };
-    const lost = busWith(stage.bus, { extendLease: () => Promise.resolve(false) });
-    await turn({ engine: stuck, bus: lost, leaseMs: 300 });
-    expect(String(reason)).toContain('the lease was lost');
+    const { engine, atWork } = hangingEngine();
+    // Not before the work has begun: what is lost earlier never gets to it.
+    const lost = busWith(stage.bus, { extendLease: () => atWork.then(() => false) });
+    await turn({ engine, bus: lost, leaseMs: 300 });
+    expect(String((await atWork).reason)).toContain('the lease was lost');
   });
 
   it('publishes once where two look at the same tenants at the same time', async () => {
@@ -208,17 +210,10 @@ describe('a turn of the coordinator', () => {
 describe('a coordinator that runs', () => {
   it('gives its claims back at once when the process is stopped, so that another goes on', async () => {
     await stage.append(TENANT, orders, 'a');
-    const atWork = Promise.withResolvers<void>();
-    const hanging: Pick<WriteEngine, 'writeParquet'> = {
-      writeParquet: (_job, signal) =>
-        new Promise((_resolve, reject) => {
-          signal?.addEventListener('abort', () => reject(signal.reason as Error));
-          atWork.resolve();
-        }),
-    };
-    const coordinator = stage.coordinator({ engine: hanging });
+    const { engine, atWork } = hangingEngine();
+    const coordinator = stage.coordinator({ engine });
     coordinator.onApplicationBootstrap();
-    await atWork.promise;
+    await atWork;
     expect(await stage.openClaim(TENANT)).toMatchObject({ state: 'live' });
     await coordinator.beforeApplicationShutdown();
     expect(await stage.openClaim(TENANT)).toMatchObject({ state: 'waiting', attempt: 1 });

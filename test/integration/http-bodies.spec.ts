@@ -10,7 +10,7 @@ import {
   UseGuards,
   type CanActivate,
 } from '@nestjs/common';
-import type { IngestBody } from '../../src/http/index.js';
+import type { HttpTimeouts, IngestBody } from '../../src/http/index.js';
 import { openSocket, readAnswer, sendRaw, startHttpApp, type HttpApp } from '../support/http-app.js';
 
 class Deny implements CanActivate {
@@ -51,14 +51,17 @@ class EchoController {
 const MAX_BODY = 64 * 1024;
 const MAX_INFLATED = 256 * 1024;
 
-let http: HttpApp;
-beforeAll(async () => {
-  http = await startHttpApp({
+const startApp = (timeouts: Partial<HttpTimeouts> = {}) =>
+  startHttpApp({
     controllers: [EchoController],
     maxBodyBytes: MAX_BODY,
     maxInflatedBytes: MAX_INFLATED,
-    timeouts: { lingerMs: 300, headersMs: 400 },
+    timeouts,
   });
+
+let http: HttpApp;
+beforeAll(async () => {
+  http = await startApp();
 });
 afterAll(() => http.app.close());
 
@@ -252,22 +255,20 @@ describe('bodies that are refused', () => {
   });
 
   it('ends a connection whose refused body goes on', async () => {
-    const socket = await openSocket(http.port);
+    const hasty = await startApp({ lingerMs: 300 });
+    const socket = await openSocket(hasty.port);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
     const answered = readAnswer(socket);
     socket.write(
       'POST /v1/ingest/t HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n',
     );
     expect((await answered).status).toBe(413);
-    await new Promise((resolve) => socket.once('close', resolve));
+    await closed;
+    await hasty.app.close();
   });
 
   it('ends a connection whose body does not come, though the client keeps its side open', async () => {
-    const slow = await startHttpApp({
-      controllers: [EchoController],
-      maxBodyBytes: MAX_BODY,
-      maxInflatedBytes: MAX_INFLATED,
-      timeouts: { headersMs: 200, requestMs: 400 },
-    });
+    const slow = await startApp({ headersMs: 200, requestMs: 400 });
     const server = slow.app.getHttpServer();
     const ended = new Promise((resolve) => {
       server.once('connection', (socket: Socket) => socket.once('close', resolve));

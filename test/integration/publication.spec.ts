@@ -217,14 +217,17 @@ describe('resolve', () => {
     );
   });
 
-  it('waits for a token and is woken by the publication', async () => {
-    const waiting = catalog.resolver.resolve(TENANT, {
-      kind: 'latest',
-      minVisibilityToken: 10,
-      timeoutMs: 5000,
-    });
+  it('waits for a token until it is published', async () => {
+    const isWaiting = Promise.withResolvers<number>();
+    const resolved = catalog.resolver.resolve(
+      TENANT,
+      { kind: 'latest', minVisibilityToken: 10, timeoutMs: 600_000 },
+      undefined,
+      { waiting: isWaiting.resolve },
+    );
+    expect(await isWaiting.promise).toBe(createdIn);
     const snapshotId = await append(await publication(0, 10));
-    expect(await waiting).toMatchObject({ snapshotId, maxVisibilityToken: 10 });
+    expect(await resolved).toMatchObject({ snapshotId, maxVisibilityToken: 10 });
   });
 
   it('fails rather than answer less than the token', async () => {

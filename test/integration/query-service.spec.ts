@@ -170,7 +170,9 @@ describe('QueryService', () => {
     );
     const gone = new AbortController();
     const query = service.query(request(`SELECT (${SLOW}) FROM events`, { signal: gone.signal }));
-    setImmediate(() => gone.abort(new Error('gone')));
+    query.catch(() => undefined);
+    await until('the files to be held', 30_000, () => held.size === 2);
+    gone.abort(new Error('gone'));
     await expect(query).rejects.toThrow('gone');
     expect(held.size).toBe(0);
   });
@@ -203,7 +205,7 @@ describe('while the snapshot is waited for', () => {
         await workedOn;
         observer.uploaded?.(uploaded);
         const ofEvents = uploaded.filter(({ tableId }) => tableId === 1);
-        await until('the fetch of what was uploaded', 5_000, () =>
+        await until('the fetch of what was uploaded', 30_000, () =>
           ofEvents.every(({ key }) => taken.includes(key)),
         );
         observer.found?.(7);

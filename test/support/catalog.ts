@@ -53,7 +53,7 @@ export async function openTestCatalog(
       new UploadAnnouncements(notifications),
       {
         timeoutMs: 1000,
-        maxTimeoutMs: 5000,
+        maxTimeoutMs: 600_000,
       },
     ),
     waiter,
