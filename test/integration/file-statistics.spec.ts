@@ -212,6 +212,19 @@ describe('the statistics of a file', () => {
     }
   }, 60_000);
 
+  it('hold for text with NUL, which the catalog cannot keep', async () => {
+    const string = columnsOf({ s: 'string' });
+    const statsOfTexts = async (...texts: string[]) => {
+      const stats = await statsOf(
+        string,
+        texts.map((s) => ({ s })),
+      );
+      return stats['5'];
+    };
+    expect(await statsOfTexts('a\0b', 'a')).toMatchObject({ min: 'a', max: 'b' });
+    expect(await statsOfTexts('a\ud7ff\0')).toMatchObject({ min: 'a\ud7ff', max: 'a\ue000' });
+  });
+
   it('count NaN in structs, and leave those in lists out', async () => {
     const nested = defineTable({
       tableName: 't',
@@ -236,6 +249,9 @@ describe('the statistics of a file', () => {
       { min: null, max: null },
       { min: '1.0', max: '1.0' },
     ]);
+    const without = await statsOf(nested, [{ d: { l: [1] }, e: [2] }]);
+    expect(without[l?.fields?.[0]?.id ?? 0]).toEqual({ min: '1.0', max: '1.0' });
+    expect(without[e?.fields?.[0]?.id ?? 0]).toEqual({ min: '2.0', max: '2.0' });
   });
 
   it.each([

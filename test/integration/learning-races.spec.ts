@@ -1,3 +1,5 @@
+import { jest } from '@jest/globals';
+import { TableGrowth } from '../../src/modules/tables/index.js';
 import { startIngestApp, type Answer, type IngestApp } from '../support/ingest-app.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
@@ -126,6 +128,29 @@ describe('processes that learn at once', () => {
     const answers = await many(8, (index) => send(index, index === 4 ? { _bad: 1 } : { [`f${index}`]: 1 }));
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202, 400, 202, 202, 202]);
     expect(namesOf(await shown())).toEqual(['f0', 'f1', 'f2', 'f3', 'f5', 'f6', 'f7', 'id']);
+  });
+
+  it('learn once more where the table loses what was learnt before the records are read again', async () => {
+    await create({ evolution_mode: 'evolve', schema: { columns: [{ name: 'id', type: 'int' }] } });
+    const growth = appOf(0).nest.get(TableGrowth, { strict: false });
+    const grow = growth.grow.bind(growth);
+    let grown = 0;
+    const meddled = jest.spyOn(growth, 'grow').mockImplementation(async (request) => {
+      await grow(request);
+      grown += 1;
+      if (grown > 1) return;
+      const body = { changes: [{ op: 'drop_column', name: 'fresh' }] };
+      expect(await appOf(1).call('PATCH', '/v1/tables/t', { key: admin, body })).toMatchObject({
+        status: 200,
+      });
+    });
+    try {
+      expect(await send(0, { id: 1, fresh: 'x' })).toMatchObject({ status: 202 });
+    } finally {
+      meddled.mockRestore();
+    }
+    expect(grown).toBe(2);
+    expect(namesOf(await shown())).toEqual(['fresh', 'id']);
   });
 
   it('find a table that was dropped and made again', async () => {

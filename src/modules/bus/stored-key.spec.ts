@@ -41,6 +41,12 @@ describe('storedKey', () => {
     );
   });
 
+  it('tells long keys apart wherever they differ', () => {
+    const long = 'x'.repeat(512);
+    const keys = [long, ...Array.from(long, (_, at) => `${long.slice(0, at)}y${long.slice(at + 1)}`)];
+    expect(new Set(keys.map((key) => storedKey(1, 'record', key).slice(8))).size).toBe(513);
+  });
+
   it('is not fooled by a key that looks like the rest of another', () => {
     expect(storedKey(1, 'record', '2:record:a')).not.toBe(storedKey(12, 'record', 'a'));
     expect(storedKey(1, 'record', 'a').slice(8)).not.toBe(storedKey(1, 'request', 'a').slice(8));
