@@ -182,6 +182,34 @@ describe('the chain', () => {
       expect(Number(row.created_at)).toBeGreaterThan(Number(parent.created_at));
     });
   });
+
+  it.each<[string, number, () => Promise<number>]>([
+    ['an append', 10, async () => append(await publication(0, 10))],
+    ['a schema change', 0, dropTable],
+  ])(
+    'goes on by the same rules with %s: here after a parent whose time is ahead',
+    async (_, token, publish) => {
+      const { dataSource } = catalog;
+      await dataSource.query(`UPDATE snapshot SET created_at = created_at + interval '1 hour'`);
+      const { sequenceNumber } = await latest();
+      const snapshotId = await publish();
+      const [row] = await dataSource.query<object[]>(
+        `SELECT s.*, extract(epoch FROM s.created_at - p.created_at)::float8 AS later_by, h.*
+       FROM tenant_head h JOIN snapshot s USING (snapshot_id)
+       JOIN snapshot p ON p.snapshot_id = s.parent_snapshot_id WHERE h.tenant_id = $1`,
+        [TENANT],
+      );
+      expect(row).toMatchObject({
+        snapshot_id: snapshotId,
+        parent_snapshot_id: createdIn,
+        sequence_number: sequenceNumber + 1,
+        last_sequence_number: sequenceNumber + 1,
+        max_visibility_token: token,
+        published_token: token,
+        later_by: 0.001,
+      });
+    },
+  );
 });
 
 describe('resolve', () => {

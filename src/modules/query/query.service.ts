@@ -94,11 +94,8 @@ export class QueryService {
     const held: Promise<ReadonlyMap<unknown, CacheLease>>[] = [];
     const prepare = async (snapshotId: number, known: Promise<Gated | undefined>): Promise<Prepared> => {
       const { gated, files } = await this.gatedFiles(request, snapshotId, known, signal);
-      const fetching = this.fetch(
-        snapshotId,
-        [...files.values()].flatMap(({ plan }) => plannedFiles(plan)),
-        signal,
-      );
+      const planned = [...files.values()].flatMap(({ plan }) => plannedFiles(plan));
+      const fetching = this.fetchOf(snapshotId, planned, signal);
       held.push(fetching);
       return { gated, files, leases: await fetching };
     };
@@ -203,15 +200,26 @@ export class QueryService {
   ): Promise<ReadonlyMap<unknown, CacheLease>> {
     const read = new Set((await known)?.read.map(({ tableId }) => tableId));
     return this.fetch(
-      0,
       files.filter(({ tableId }) => read.has(tableId)),
       signal,
     );
   }
 
+  /** As `fetch`, of files that the snapshot has: where one is gone it has expired. */
+  private async fetchOf(
+    snapshotId: number,
+    files: readonly SnapshotDataFile[],
+    signal: AbortSignal,
+  ): Promise<Leases> {
+    try {
+      return await this.fetch(files, signal);
+    } catch (error) {
+      throw error instanceof ObjectNotFoundError ? expired(snapshotId, error) : error;
+    }
+  }
+
   /** All files or none: what was fetched is given back when one fails. */
   private async fetch<File extends CachedObject>(
-    snapshotId: number,
     files: readonly File[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<File, CacheLease>> {
@@ -224,7 +232,7 @@ export class QueryService {
     const failed = fetched.find((outcome) => outcome.status === 'rejected');
     if (failed === undefined) return leases;
     releaseAll(leases);
-    throw failed.reason instanceof ObjectNotFoundError ? expired(snapshotId, failed.reason) : failed.reason;
+    throw failed.reason;
   }
 
   private async run(request: QueryRequest, tables: QueryTable[]): Promise<QueryResult> {

@@ -51,11 +51,9 @@ export class SchemaPublisher {
   ): Promise<{ snapshotId: number; catalogEpoch: number }> {
     const head = await lockHead(tx, tenantId);
     const files = await this.filesOf(tx, change);
-    const { snapshotId } = await advanceHead(tx, head, {
+    const snapshotId = await advanceHead(tx, head, {
       tenantId,
-      operation: 'schema',
       publicationId: newPublicationId(),
-      publishedToken: head.publishedToken,
       createdBy: by,
       summary: {
         change: change.kind,

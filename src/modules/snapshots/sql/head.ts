@@ -42,44 +42,38 @@ export async function readProgress(
   return row && { ...toHead(row), lastToken: row.last_token };
 }
 
-export interface NewSnapshot {
+export interface SchemaSnapshot {
   readonly tenantId: string;
-  readonly operation: 'append' | 'schema';
   readonly publicationId: string;
-  readonly publishedToken: number;
   readonly createdBy: string;
   readonly summary: Record<string, unknown>;
 }
 
 /**
- * Inserts the child of the locked head and makes it the head. Its time is the database's, and later than its
- * parent's by a millisecond at least. Answers the snapshot's id and sequence number.
+ * Inserts a schema snapshot as the child of the locked head, with the head's token, and makes it the head. Its time is
+ * the database's, and later than its parent's by a millisecond at least. Answers its id.
+ *
+ * `publish_append` continues the chain by the same rules, inside of the one call that a commit makes: a test holds the
+ * two to one another.
  */
-export async function advanceHead(
-  tx: Tx,
-  head: Head,
-  next: NewSnapshot,
-): Promise<{ snapshotId: number; sequenceNumber: number }> {
-  const sequenceNumber = head.sequenceNumber + 1;
+export async function advanceHead(tx: Tx, head: Head, next: SchemaSnapshot): Promise<number> {
   const [row] = await query<{ snapshot_id: number }>(
     tx,
     prepared('advance_head')`WITH s AS (
           INSERT INTO snapshot (tenant_id, parent_snapshot_id, operation, max_visibility_token, sequence_number,
                                 publication_id, created_at, created_by, summary)
-          SELECT p.tenant_id, p.snapshot_id, ${next.operation}, ${next.publishedToken}, ${sequenceNumber},
+          SELECT p.tenant_id, p.snapshot_id, 'schema', ${head.publishedToken}, ${head.sequenceNumber + 1},
                  ${next.publicationId}, greatest(clock_timestamp(), p.created_at + interval '1 millisecond'),
                  ${next.createdBy}, ${JSON.stringify(next.summary)}::jsonb
           FROM snapshot p WHERE p.snapshot_id = ${head.snapshotId}
-          RETURNING snapshot_id
+          RETURNING snapshot_id, sequence_number
         )
-        UPDATE tenant_head h
-        SET snapshot_id = s.snapshot_id, published_token = ${next.publishedToken},
-            last_sequence_number = ${sequenceNumber}
+        UPDATE tenant_head h SET snapshot_id = s.snapshot_id, last_sequence_number = s.sequence_number
         FROM s WHERE h.tenant_id = ${next.tenantId}
         RETURNING s.snapshot_id`,
   );
   if (row === undefined) throw new Error(`the head of tenant ${next.tenantId} has no snapshot`);
-  return { snapshotId: row.snapshot_id, sequenceNumber };
+  return row.snapshot_id;
 }
 
 /** The snapshot of a publication. Lock the head first where the answer must be final. */
