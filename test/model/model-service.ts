@@ -1,4 +1,5 @@
 import { TestService } from '../support/service.js';
+import { Complaints } from './complaints.js';
 import type { LanesOptions } from './lanes.js';
 import { placeIn } from './play.js';
 
@@ -18,7 +19,7 @@ export const startModelService = (dist?: string): Promise<TestService> =>
   });
 
 /** A new tenant for each lane and each batch of programs. */
-export const lanesOn = (service: TestService): Pick<LanesOptions, 'lanes' | 'place'> => ({
-  lanes: LANES,
-  place: async () => placeIn((await service.createTenant()).admin),
-});
+export function lanesOn(service: TestService): Pick<LanesOptions, 'lanes' | 'place'> {
+  const complaints = new Complaints(service);
+  return { lanes: LANES, place: async () => placeIn(await service.createTenant(), complaints) };
+}

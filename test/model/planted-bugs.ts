@@ -175,18 +175,13 @@ export const PLANTED_BUGS: readonly Mistake[] = [
     ],
   },
   {
-    name: 'shared-files-lose-a-partition',
-    doc: 'Where partitions share a file, the last of them is left out.',
+    name: 'shared-file-of-one-partition',
+    doc: 'A file that partitions share is said to be of one of them.',
     edits: [
       {
         file: 'src/modules/engine/children/file-split.js',
-        anchor: 'JOIN ${PLACES} p ON ${same}`',
-        text: 'JOIN (SELECT * FROM ${PLACES} QUALIFY count(*) OVER () <= ${job.maxFiles ?? Infinity} OR row_number() OVER () > 1) p ON ${same}`',
-      },
-      {
-        file: 'src/modules/engine/children/file-split.js',
-        anchor: 'if (written !== rowCount)',
-        text: 'if (false)',
+        anchor: 'Number(row.partitions) === 1 ? valuesOf(sources, row) : null',
+        text: 'valuesOf(sources, row)',
       },
     ],
   },

@@ -5,6 +5,8 @@ import {
   type QueryAnswer,
   type ServiceClient,
 } from '../support/service-client.js';
+import type { TestTenant } from '../support/service.js';
+import type { Complaints } from './complaints.js';
 import { columnJson, httpOf, type Call } from './calls.js';
 import { Reference, rowsOf, type Event, type ListedSnapshot, type Table, type View } from './reference.js';
 import { foldersOf } from './placement.js';
@@ -35,13 +37,20 @@ export class Difference extends Error {
 /** A tenant between two programs: no table is live, and no event is pending. */
 export interface Place {
   readonly admin: ServiceClient;
+  /** What the service has logged of failures in this tenant. */
+  readonly complaints: () => readonly string[];
   clock: number;
   lastSnapshotId: number;
 }
 
 /** Of a tenant that is new. */
-export async function placeIn(admin: ServiceClient): Promise<Place> {
-  return { admin, clock: 0, lastSnapshotId: await latestSnapshotId(admin) };
+export async function placeIn({ id, admin }: TestTenant, complaints: Complaints): Promise<Place> {
+  return {
+    admin,
+    complaints: () => complaints.of(id),
+    clock: 0,
+    lastSnapshotId: await latestSnapshotId(admin),
+  };
 }
 
 /** What a run has looked at. */
@@ -119,6 +128,8 @@ class Playing {
       min_visibility_token: reference.clock,
       consistency_timeout_ms: WAIT_MS,
     });
+    // First, since it says why others are late.
+    this.expect('the failures that the service has logged', this.place.complaints(), []);
     this.expect('the last barrier query', last.status, 200);
     const listed = await this.snapshots();
     const changes = listed.filter(({ operation }) => operation === 'schema').length;

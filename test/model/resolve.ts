@@ -35,6 +35,14 @@ const pick = <T>(list: readonly T[], at: number): T => {
 };
 const sampleOf = (type: string, at: number): Sample => pick(samplesOf(type), at);
 
+/** Types with a value for each number. */
+const isCounted = (type: string): boolean => ['int', 'long', 'string'].includes(type);
+
+function countedValue(type: string, number: number): Sample {
+  const value = type === 'string' ? `k${number}` : number;
+  return { type, sent: value, shown: value };
+}
+
 /** Turns the steps of one program into calls, by what its reference has come to. */
 export class Resolver {
   private keys = 0;
@@ -86,16 +94,16 @@ export class Resolver {
       table && version && (version === 'current' ? table.version : table.version + 1 - 2 * (at % 2));
     const key = table?.key ?? [];
     let columns = table?.columns ?? [];
-    const named = changes.flatMap((step) => {
-      const change = this.changeOf(step, columns);
-      if (change === undefined) return [];
-      if (change.op !== 'rename_table') {
-        // Ids do not matter here; the next change must find its columns by name.
-        const next = changedColumns(columns, key, change, () => -1);
+    const named: Change[] = [];
+    for (const step of changes) {
+      for (const change of this.changesOf(step, columns, key)) {
+        named.push(change);
+        if (change.op === 'rename_table') continue;
+        // The next change must find its columns by name. Of ids only their order matters here.
+        const next = changedColumns(columns, key, change, () => Infinity);
         if (!isRefusal(next)) columns = next;
       }
-      return [change];
-    });
+    }
     return {
       call: 'alter',
       table: this.tableName(at),
@@ -106,38 +114,18 @@ export class Resolver {
     };
   }
 
-  private changeOf(step: ChangeStep, columns: readonly Column[]): Change | undefined {
+  private changesOf(step: ChangeStep, columns: readonly Column[], key: readonly number[]): Change[] {
+    if (step.op === 'rename_table') return [{ op: 'rename_table', to: this.nameOf(step.name) }];
     if (step.op === 'add') {
       const column = columnOf(step.column);
       // Only now and then one that must be refused.
-      return { op: 'add_column', column: { ...column, nullable: column.nullable || step.column.name < 7 } };
+      return [
+        { op: 'add_column', column: { ...column, nullable: column.nullable || step.column.name < MISSING } },
+      ];
     }
-    if (step.op === 'rename_table') return { op: 'rename_table', to: this.nameOf(step.name) };
-    if (columns.length === 0) return undefined;
-    const { name, type } = pick(columns, step.at);
-    switch (step.op) {
-      case 'drop':
-        return { op: 'drop_column', name };
-      case 'rename':
-        return { op: 'rename_column', from: name, to: pick(COLUMN_NAMES, step.name) };
-      case 'widen':
-        return {
-          op: 'change_type',
-          name,
-          type: pick([...widerThan(type), ...otherTypes(type)], step.to % 3),
-        };
-      case 'nullable':
-        return { op: 'set_nullable', name, nullable: step.nullable };
-      case 'default': {
-        const filling = step.filling === null ? undefined : sampleOf(type, step.filling);
-        return { op: 'set_default', name, filling };
-      }
-      case 'move': {
-        const others = columns.filter((column) => column.name !== name);
-        const after = step.after === null || others.length === 0 ? null : pick(others, step.after).name;
-        return { op: 'move_column', name, after };
-      }
-    }
+    if (step.op === 'replace') return replacement(step, columns, key);
+    const change = changeOf(step, columns);
+    return change === undefined ? [] : [change];
   }
 
   private write({ table: at, rows, burst: isBurst, requestKey, wait, odd }: StepOf<'write'>): Write {
@@ -168,12 +156,17 @@ export class Resolver {
     return { ...write, table: table.name, records: [...again, ...added], wait: true };
   }
 
-  /** More partitions by the hour than a commit makes files. */
+  /** More partitions by the hour than a commit makes files. Of a keyed table few of its rows have a key in common. */
   private burst(rows: readonly RowStep[], table: Table | undefined): RecordSpec[] {
+    const { columns = [], key = [] } = table ?? {};
     return Array.from({ length: BURST }, (_, hour) => {
       const row = pick(rows, hour);
       const values = row.values.map((at) => (at === null ? null : at + hour));
-      return { ...this.recordOf({ ...row, values }, table, false), time: timeOf(hour) };
+      const record = this.recordOf({ ...row, values }, table, false);
+      const keys = columns.flatMap(({ id, name, type }): [string, Sample][] =>
+        key.includes(id) && isCounted(type) ? [[name, countedValue(type, hour)]] : [],
+      );
+      return { ...record, fields: { ...record.fields, ...Object.fromEntries(keys) }, time: timeOf(hour) };
     });
   }
 
@@ -201,6 +194,55 @@ export class Resolver {
   private requestKey(records: readonly RecordSpec[]): string | undefined {
     if (records.every(({ key }) => key !== undefined)) return undefined;
     return `${this.prefix}r${(this.keys += 1)}`;
+  }
+}
+
+/** The youngest column goes, and one of its type or with its name comes. */
+function replacement(
+  { column: step, alike }: ChangeStep & { op: 'replace' },
+  columns: readonly Column[],
+  key: readonly number[],
+): Change[] {
+  const youngest = columns.findLast(
+    ({ id }) => !key.includes(id) && columns.every((other) => other.id <= id),
+  );
+  if (youngest === undefined || columns.length === 1) return [];
+  const { name, type } = youngest;
+  const column = { ...columnOf(step), nullable: true, ...(alike ? { type, filling: undefined } : { name }) };
+  return [
+    { op: 'drop_column', name },
+    { op: 'add_column', column },
+  ];
+}
+
+function changeOf(
+  step: Exclude<ChangeStep, { op: 'add' | 'replace' | 'rename_table' }>,
+  columns: readonly Column[],
+): Change | undefined {
+  if (columns.length === 0) return undefined;
+  const { name, type } = pick(columns, step.at);
+  switch (step.op) {
+    case 'drop':
+      return { op: 'drop_column', name };
+    case 'rename':
+      return { op: 'rename_column', from: name, to: pick(COLUMN_NAMES, step.name) };
+    case 'widen':
+      return {
+        op: 'change_type',
+        name,
+        type: pick([...widerThan(type), ...otherTypes(type)], step.to % 3),
+      };
+    case 'nullable':
+      return { op: 'set_nullable', name, nullable: step.nullable };
+    case 'default': {
+      const filling = step.filling === null ? undefined : sampleOf(type, step.filling);
+      return { op: 'set_default', name, filling };
+    }
+    case 'move': {
+      const others = columns.filter((column) => column.name !== name);
+      const after = step.after === null || others.length === 0 ? null : pick(others, step.after).name;
+      return { op: 'move_column', name, after };
+    }
   }
 }
 

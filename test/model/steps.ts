@@ -42,7 +42,7 @@ const mode = fc.constantFrom<Mode[]>('none', 'backward', 'forward', 'full');
 
 /** Seldom enough not to take all the time. */
 const seldom = fc.oneof(
-  { weight: 30, arbitrary: fc.constant(false) },
+  { weight: 15, arbitrary: fc.constant(false) },
   { weight: 1, arbitrary: fc.constant(true) },
 );
 
@@ -63,6 +63,11 @@ export type LayoutStep = typeof layout extends fc.Arbitrary<infer T> ? T : never
 const change = fc.oneof(
   { weight: 4, arbitrary: fc.record({ op: fc.constant('add' as const), column }) },
   { weight: 3, arbitrary: fc.record({ op: fc.constant('drop' as const), at: small }) },
+  // Its values must not show in the column that takes its place.
+  {
+    weight: 2,
+    arbitrary: fc.record({ op: fc.constant('replace' as const), column, alike: fc.boolean() }),
+  },
   { weight: 4, arbitrary: fc.record({ op: fc.constant('rename' as const), at: small, name: small }) },
   { weight: 4, arbitrary: fc.record({ op: fc.constant('widen' as const), at: small, to: small }) },
   {
