@@ -156,6 +156,7 @@ describe('GroupCommit', () => {
   it('gathers requests while a group of the tenant is in flight', async () => {
     const { commit, groups, releases } = gate();
     const first = commit.submit(requestOf({}));
+    await tick();
     const others = [commit.submit(requestOf({})), commit.submit(requestOf({}))];
     await tick();
     expect(groups.map((group) => group.length)).toEqual([1]);
@@ -167,15 +168,29 @@ describe('GroupCommit', () => {
     await Promise.all(others);
   });
 
+  it('lets the requests of one turn join a small group, and a large one begin at once', async () => {
+    const { commit, groups, releases } = gate();
+    const small = [1, 60, 1].map((records) => commit.submit(requestOf({ records })));
+    expect(groups).toHaveLength(0);
+    await tick();
+    expect(groups.map((group) => group.length)).toEqual([3]);
+    const large = commit.submit(requestOf({ records: 100 }, 'other'));
+    expect(groups.map((group) => group.length)).toEqual([3, 1]);
+    releases.forEach((release) => release());
+    await Promise.all([...small, large]);
+  });
+
   it('does not make tenants wait for each other, and begins anew when idle', async () => {
     const { commit, groups, releases } = gate();
     const a = commit.submit(requestOf({}, 'a'));
     const b = commit.submit(requestOf({}, 'b'));
+    await tick();
     expect(groups).toHaveLength(2);
     releases.forEach((release) => release());
     await Promise.all([a, b]);
     await tick();
     const again = commit.submit(requestOf({}, 'a'));
+    await tick();
     expect(groups).toHaveLength(3);
     releases[2]?.();
     await again;
@@ -184,7 +199,9 @@ describe('GroupCommit', () => {
   it('refuses a tenant more than its share, another while there is room, and counts what is settled no more', async () => {
     const one = requestOf({}).records[0]!.payload.length + 512;
     const { commit, groups, releases } = gate(4 * one);
-    const held = [commit.submit(requestOf({}, 'a')), commit.submit(requestOf({}, 'a'))];
+    const held = [commit.submit(requestOf({}, 'a'))];
+    await tick();
+    held.push(commit.submit(requestOf({}, 'a')));
     await expect(commit.submit(requestOf({}, 'a'))).rejects.toMatchObject({
       code: 'QUEUE_FULL',
       retryAfterMs: 1000,
@@ -192,6 +209,7 @@ describe('GroupCommit', () => {
     held.push(commit.submit(requestOf({}, 'b')), commit.submit(requestOf({}, 'c')));
     await expect(commit.submit(requestOf({}, 'd'))).rejects.toMatchObject({ code: 'SERVER_BUSY' });
     expect(commit.heldBytes).toBe(4 * one);
+    await tick();
     for (let group = 0; group < 4; group++) {
       releases[group]?.();
       await tick();

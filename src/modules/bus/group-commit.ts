@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError, FairShares, QUEUE_FULL, SERVER_BUSY } from '../../kernel/index.js';
 import type { IngestAck, IngestRequest } from './ingest-bus.js';
 import { unitsOf, type JudgedRequest } from './judgement.js';
@@ -14,6 +15,9 @@ export interface PendingRequest extends JudgedRequest {
 const MAX_RECORDS = 10_000;
 const MAX_CHARACTERS = 8 * 1024 * 1024;
 
+/** Of fewer records the call itself is what a group costs. */
+const SMALL_GROUP = 100;
+
 /**
  * Bytes of all requests that wait or are in flight. A tenant may hold no more of them than stay free: one alone half,
  * which is a request of the largest size.
@@ -28,7 +32,8 @@ export type CommitGroup = (group: PendingRequest[]) => Promise<void>;
 
 /**
  * Merges concurrent requests of a tenant: while one group is in flight the next requests gather, and then commit
- * together. There is no timer, so a lone request waits for nobody. What is held is bounded, in all and by tenant.
+ * together. There is no timer, so a lone request waits for nobody; but a small group lets the event loop turn once, so that
+ * the requests that have arrived with it join. What is held is bounded, in all and by tenant.
  */
 export class GroupCommit {
   private readonly queues = new Map<string, PendingRequest[]>();
@@ -82,8 +87,8 @@ export class GroupCommit {
 
   private async drain(tenantId: string): Promise<void> {
     for (;;) {
-      const queue = this.queues.get(tenantId) ?? [];
-      const { group, rest } = takeGroup(queue);
+      if (isSmall(this.queues.get(tenantId) ?? [])) await nextTurn();
+      const { group, rest } = takeGroup(this.queues.get(tenantId) ?? []);
       if (group.length === 0) break;
       this.queues.set(tenantId, rest);
       await this.commitGroup(group);
@@ -121,6 +126,15 @@ export function takeGroup(queue: readonly PendingRequest[]): {
     }
   }
   return { group, rest };
+}
+
+function isSmall(queue: readonly PendingRequest[]): boolean {
+  let records = 0;
+  for (const { request } of queue) {
+    records += request.records.length;
+    if (records >= SMALL_GROUP) return false;
+  }
+  return records > 0;
 }
 
 function charactersOf(request: IngestRequest): number {
