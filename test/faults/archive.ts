@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { finalRows } from './audit.js';
+import { toSeenRow } from './events.js';
 import { readHistory, type SeenRow } from './history.js';
 import type { Violation } from './model/violation.js';
+import { withAllTables } from './readers.js';
 import type { RoundResult } from './round.js';
 import type { Stack } from './stack.js';
-import { withBrief } from './readers.js';
-import { toSeenRow, type Tenant } from './world.js';
+import type { Tenant } from './world.js';
 
 const ANSWER_MS = 30_000;
 
@@ -24,7 +25,7 @@ export class Archive {
       if (entry.e !== 'final') continue;
       const tenant = tenants.find(({ id }) => id === entry.tenant);
       if (tenant === undefined) continue;
-      const { id, key, tables } = withBrief(tenant);
+      const { id, key, tables } = withAllTables(tenant);
       this.kept.push({ tenant: { id, key, tables }, snapshot: entry.snapshot, hash: hashOf(entry.rows) });
     }
   }
@@ -37,7 +38,7 @@ export class Archive {
   async compare(stack: Stack): Promise<Violation[]> {
     const violations: Violation[] = [];
     for (const { tenant, snapshot, hash } of this.kept) {
-      const answer = await finalRows(stack, tenant, 0, ANSWER_MS, snapshot);
+      const answer = await finalRows(stack, tenant, { snapshot }, ANSWER_MS);
       if (answer === undefined)
         violations.push({
           kind: 'stuck',

@@ -2,17 +2,17 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import type { FileRow, Catalog } from './catalog.js';
-import { keyOf, requestKeyOf } from './events.js';
+import { keyOf, requestKeyOf, toSeenRow } from './events.js';
 import type { RequestEntry } from './history.js';
-import { settleTables } from './changes.js';
+import { settleTables } from './table-changer.js';
 import { call, isOk } from './http.js';
-import { readKeyedFinal } from './keyed.js';
+import { readKeyedFinal } from './keyed-clients.js';
 import { replayAll } from './operator.js';
 import type { Random } from './random.js';
-import { query, withBrief, type QueryReply } from './readers.js';
-import { eventually } from './servers.js';
+import { query, withAllTables, type QueryReply, type Selector } from './readers.js';
+import { eventually } from './eventually.js';
 import type { Stack } from './stack.js';
-import { toSeenRow, type Tenant, type World } from './world.js';
+import type { Tenant, World } from './world.js';
 
 const PARALLEL_FILES = 4;
 const RECEIPTS_PER_TENANT = 25;
@@ -29,7 +29,8 @@ export async function auditWorld(
   await replayAll(world, random);
   for (const tenant of world.tenants) {
     const clock = await untilPublished(world, catalog, tenant, healMs);
-    const answer = await finalRows(world.stack, withBrief(tenant), clock, healMs);
+    const selector = clock > 0 ? { token: clock } : {};
+    const answer = await finalRows(world.stack, withAllTables(tenant), selector, healMs);
     if (answer === undefined) {
       world.record({
         e: 'stuck',
@@ -81,23 +82,14 @@ async function untilPublished(
 export async function finalRows(
   stack: Stack,
   tenant: Pick<Tenant, 'key' | 'tables'>,
-  token: number,
+  selector: Selector,
   healMs: number,
-  snapshot?: number,
 ): Promise<QueryReply | undefined> {
   let answer: QueryReply | undefined;
-  let turn = 0;
   await eventually(
     healMs,
     async () => {
-      const apis = stack.withRole('api');
-      const api = apis[turn++ % apis.length];
-      if (api === undefined) return false;
-      const reply = await query(
-        api,
-        tenant,
-        snapshot !== undefined ? { snapshot } : token > 0 ? { token } : {},
-      );
+      const reply = await query(stack.nextApi(), tenant, selector);
       if (isOk(reply)) answer = reply.body;
       return answer !== undefined;
     },

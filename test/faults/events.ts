@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { SeenRow } from './history.js';
 
 export const COLUMNS = [
   { name: 'tenant', type: 'string', nullable: false },
@@ -77,3 +78,14 @@ export function auditSql(tables: readonly string[]): string {
     )
     .join(' UNION ALL ');
 }
+
+/** A row of its answer, which has whole numbers as JSON numbers or as text. */
+export const toSeenRow = (row: readonly unknown[]): SeenRow => [
+  String(row[0]),
+  Number(row[1]),
+  Number(row[2]),
+  Number(row[3]),
+  Number(row[4]),
+  Number(row[5]),
+  Number(row[6]),
+];

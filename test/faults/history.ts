@@ -26,8 +26,8 @@ export interface RequestEntry {
 export type SeenRow = readonly [string, number, number, number, number, number, number];
 
 /**
- * One line of a history. Its order is the order in time: what stands before a line had happened when the line's
- * call began, or ended.
+ * One line of a history: its kind in `e`; requests have numbers `r`, attempts `a`, reads `q`. The order is the order in
+ * time: what stands before a line had happened when the line's call began, or ended.
  */
 export type Entry =
   | RequestEntry

@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import type { Violation } from './model/violation.js';
 import { plantBug } from './planted-build.js';
 import type { PlantedBug } from './planted-bugs.js';
+import { say } from './report.js';
 import { runRound } from './round.js';
 import { SCENARIOS, type Scenario } from './scenarios.js';
+import type { Score } from './score.js';
 import type { Servers } from './servers.js';
 import { Stack } from './stack.js';
 import { Counters } from './world.js';
@@ -18,7 +20,37 @@ export interface Place {
   readonly seed: number;
 }
 
-export interface HuntResult {
+/** Each bug, and with `controls` its scenario on the good build too. Answers how many were caught. */
+export async function huntAll(
+  servers: Servers,
+  bugs: readonly PlantedBug[],
+  controls: boolean,
+  place: Place,
+  score: Score,
+): Promise<number> {
+  let caught = 0;
+  for (const bug of bugs) {
+    const result = await score.part(`the hunt for ${bug.name}`, () => hunt(servers, bug, place));
+    if (result !== undefined) {
+      if (result.caught !== undefined) caught += 1;
+      score.count(result.caught !== undefined);
+      const outcome =
+        result.caught === undefined
+          ? `NOT CAUGHT in ${result.attempts} attempts`
+          : `caught as ${result.caught.kind} in attempt ${result.attempts}: ${result.caught.text}`;
+      say(`planted bug ${bug.name}: ${outcome}, ${result.seconds} s`);
+    }
+    if (!controls) continue;
+    await score.part(`the scenario of ${bug.name} on the good build`, async () => {
+      const wrong = await control(servers, bug, place);
+      score.count(wrong === undefined);
+      if (wrong !== undefined) say(`  its scenario on the good build: ${wrong.kind}: ${wrong.text}`);
+    });
+  }
+  return caught;
+}
+
+interface HuntResult {
   /** What gave the bug away; undefined where nothing did. */
   readonly caught: Violation | undefined;
   readonly attempts: number;
@@ -26,7 +58,7 @@ export interface HuntResult {
 }
 
 /** Plays the bug's scenario on a build with the bug, a few times at most, until the checker finds it. */
-export async function hunt(servers: Servers, bug: PlantedBug, place: Place): Promise<HuntResult> {
+async function hunt(servers: Servers, bug: PlantedBug, place: Place): Promise<HuntResult> {
   const startedAt = performance.now();
   const folder = join(place.folder, bug.name);
   const dist = plantBug(bug, place.dist, folder);
@@ -42,11 +74,7 @@ export async function hunt(servers: Servers, bug: PlantedBug, place: Place): Pro
 }
 
 /** Plays a scenario on the good build. Answers what the checker found, which must be nothing. */
-export async function control(
-  servers: Servers,
-  bug: PlantedBug,
-  place: Place,
-): Promise<Violation | undefined> {
+async function control(servers: Servers, bug: PlantedBug, place: Place): Promise<Violation | undefined> {
   const folder = join(place.folder, `${bug.name}-control`);
   const { caught } = await play(
     servers,

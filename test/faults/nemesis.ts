@@ -3,8 +3,8 @@ import type { Catalog } from './catalog.js';
 import type { Step, StepKind } from './plan.js';
 import type { ServiceProcess } from './service-process.js';
 import type { Random } from './random.js';
-import { eventually } from './servers.js';
-import { spoilEvents } from './spoil.js';
+import { eventually } from './eventually.js';
+import { spoilEvents } from './spoiled-events.js';
 import { LEASE_MS, type Stack } from './stack.js';
 import type { World } from './world.js';
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { call, isOk } from './http.js';
 import type { Random } from './random.js';
-import { eventually } from './servers.js';
+import { eventually } from './eventually.js';
 import type { World } from './world.js';
 
 const PAUSE_MS = [400, 1_500] as const;

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { auditSql } from './events.js';
+import { auditSql, toSeenRow } from './events.js';
 import { call, isOk } from './http.js';
 import type { Random } from './random.js';
-import { toSeenRow, type Tenant, type World } from './world.js';
+import type { Tenant, World } from './world.js';
 import type { ServiceProcess } from './service-process.js';
 
 export interface ReaderPlan {
@@ -34,7 +34,8 @@ export async function runReader(world: World, plan: ReaderPlan, random: Random):
   }
 }
 
-type Selector = { readonly token: number } | { readonly snapshot: number } | Record<string, never>;
+/** Which snapshot a read asks for; the latest where it says nothing. */
+export type Selector = { readonly token: number } | { readonly snapshot: number } | Record<string, never>;
 
 function selectorOf(tenant: Tenant, plan: ReaderPlan, random: Random): Selector {
   const how = random.next();
@@ -55,7 +56,7 @@ async function read(
   const q = ++world.counters.reads;
   world.record({ e: 'read', q, tenant: tenant.id, ...selector, ...(brief && { brief }) });
   try {
-    const reply = await query(api, brief ? withBrief(tenant) : tenant, selector);
+    const reply = await query(api, brief ? withAllTables(tenant) : tenant, selector);
     if (!isOk(reply)) {
       world.record({ e: 'no-rows', q, status: reply.status, code: String(reply.body.error_code) });
       return;
@@ -73,8 +74,8 @@ async function read(
   }
 }
 
-/** With all its tables. */
-export const withBrief = <T extends Pick<Tenant, 'tables' | 'brief'>>(tenant: T): T => ({
+/** Its tables and the one that comes and goes. */
+export const withAllTables = <T extends Pick<Tenant, 'tables' | 'brief'>>(tenant: T): T => ({
   ...tenant,
   tables: tenant.brief === undefined ? tenant.tables : [...tenant.tables, tenant.brief],
 });

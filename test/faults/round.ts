@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { auditWorld } from './audit.js';
 import { Catalog } from './catalog.js';
-import { runChanges } from './changes.js';
+import { runTableChanger } from './table-changer.js';
 import { History, mergeHistories, readHistory, type Entry } from './history.js';
-import { runKeyedReader, runKeyedWriter } from './keyed.js';
+import { runKeyedReader, runKeyedWriter } from './keyed-clients.js';
 import { check, type Verdict } from './model/checker.js';
 import { runNemesis } from './nemesis.js';
 import { runOperator } from './operator.js';
@@ -54,18 +54,7 @@ export async function runRound(
     await arm(stack, plan);
     const ended = new AbortController();
     writers = WriterFleet.start(world, historyFile, plan.writers, random.fork());
-    const clients = [
-      writers.ended,
-      ...plan.readers.map((reader) => runReader(world, reader, random.fork())),
-      ...(plan.changes === true
-        ? [
-            runChanges(world, random.fork()),
-            runOperator(world, random.fork()),
-            ...[1, 2].map(() => runKeyedWriter(world, random.fork())),
-            runKeyedReader(world, random.fork()),
-          ]
-        : []),
-    ];
+    const clients = [writers.ended, ...runClients(world, plan, random)];
     const sampling = sample(world, catalog, ended.signal);
     // It is waited for at the end.
     sampling.catch(() => undefined);
@@ -78,10 +67,10 @@ export async function runRound(
     writers.stop();
     await nemesis;
     await stack.heal();
-    world.giveUpAt = performance.now() + plan.healSeconds * 1000;
-    writers.healed(plan.healSeconds * 1000);
-    await Promise.all(clients);
     const healMs = plan.healSeconds * 1000;
+    world.giveUpAt = performance.now() + healMs;
+    writers.healed(healMs);
+    await Promise.all(clients);
     await auditWorld(world, catalog, random, { healMs, receipts: plan.receipts !== false });
     ended.abort();
     await sampling;
@@ -95,6 +84,19 @@ export async function runRound(
     history.close();
     await catalog.close();
   }
+}
+
+/** All clients of the plan but its writers, who have processes of their own. */
+function runClients(world: World, plan: RoundPlan, random: Random): Promise<void>[] {
+  const readers = plan.readers.map((reader) => runReader(world, reader, random.fork()));
+  if (plan.changes !== true) return readers;
+  return [
+    ...readers,
+    runTableChanger(world, random.fork()),
+    runOperator(world, random.fork()),
+    ...[1, 2].map(() => runKeyedWriter(world, random.fork())),
+    runKeyedReader(world, random.fork()),
+  ];
 }
 
 /** Begins the planned lives. */

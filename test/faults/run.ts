@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { huntAll } from './hunts.js';
+import { huntAll } from './hunt.js';
 import { HELP, parseOptions, type Options } from './options.js';
 import { Planner } from './plan.js';
 import { copyBuild } from './planted-build.js';

@@ -1,7 +1,7 @@
 import type { Catalog } from './catalog.js';
 import { READER, WRITER, type RoundPlan, type Step, type StepKind } from './plan.js';
 import type { RoundOptions } from './round.js';
-import { eventually } from './servers.js';
+import { eventually } from './eventually.js';
 import { USUAL_SERVICES } from './stack.js';
 import type { WriterPlan } from './writers.js';
 

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { startMinio, type StartedS3Server } from '../support/minio.mjs';
 import { startEmbeddedPostgres, type OwnPostgres } from '../support/postgres-server.mjs';
@@ -62,24 +61,5 @@ export async function freePort(): Promise<number> {
     await once(server, 'close');
     given.add(port);
     return port;
-  }
-}
-
-/** Until `condition` holds, or `withinMs` are over: answers which. An error of it counts as "not yet". */
-export async function eventually(
-  withinMs: number,
-  condition: () => boolean | Promise<boolean>,
-  everyMs = 50,
-): Promise<boolean> {
-  const giveUpAt = performance.now() + withinMs;
-  for (;;) {
-    if (
-      await Promise.resolve()
-        .then(condition)
-        .catch(() => false)
-    )
-      return true;
-    if (performance.now() > giveUpAt) return false;
-    await delay(everyMs);
   }
 }

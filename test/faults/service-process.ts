@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { eventually } from './servers.js';
+import { eventually } from './eventually.js';
 
 const RESTART_MS = 100;
 /** After an exit of its own, as where it found no database: what a supervisor would wait. */
@@ -76,10 +76,6 @@ export class ServiceProcess {
 
   get name(): string {
     return this.options.name;
-  }
-
-  get isUp(): boolean {
-    return this.child !== undefined;
   }
 
   /** Starts the supervision; resolves at once. */

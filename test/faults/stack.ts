@@ -27,7 +27,7 @@ export const USUAL_SERVICES = [
   { name: 'maintenance-1', roles: 'maintenance' },
 ] as const;
 
-/** Who is told when a life of a service ends. */
+/** Who is told when a life of a service ends. Each round puts itself there. */
 export interface Ends {
   listen: (end: ServiceEnd) => void;
 }
@@ -40,6 +40,7 @@ export class Stack {
   readonly databaseUrl: string;
   readonly bucket: string;
   readonly ends: Ends;
+  private apiTurn = 0;
 
   private constructor(
     servers: Servers,
@@ -75,7 +76,7 @@ export class Stack {
       // Ledger windows of four minutes, and generations of bodies of nine seconds.
       TIDEMARK_WINDOW_DIVISOR: '400',
       TIDEMARK_PURGE_CRON: '*/2 * * * * *',
-      // None may go: their keys are remembered for longer than a round.
+      // All are old enough at once, and none may go: the ledger knows their keys for longer than a round.
       TIDEMARK_DEAD_LETTER_RETENTION_MS: '1',
       ...options.env,
     };
@@ -114,6 +115,14 @@ export class Stack {
 
   withRole(role: string): ServiceProcess[] {
     return this.services.filter(({ options }) => options.roles.split(',').includes(role));
+  }
+
+  /** The apis in turn: what one does not answer is sent to the next. */
+  nextApi(): ServiceProcess {
+    const apis = this.withRole('api');
+    const api = apis[this.apiTurn++ % apis.length];
+    if (api === undefined) throw new Error('there is no api');
+    return api;
   }
 
   named(name: string): ServiceProcess {

@@ -1,9 +1,9 @@
-import type { Entry, History, RequestEntry, SeenRow } from './history.js';
+import type { Entry, History, RequestEntry } from './history.js';
 import { call, isOk } from './http.js';
-import { KEYED_TABLE } from './keyed.js';
+import { KEYED_TABLE } from './keyed-clients.js';
 import { COLUMNS } from './events.js';
 import type { Random } from './random.js';
-import { eventually } from './servers.js';
+import { eventually } from './eventually.js';
 import { PLATFORM_KEY, type Stack } from './stack.js';
 import type { ServiceProcess } from './service-process.js';
 
@@ -35,8 +35,6 @@ export class World {
   readonly stack: Stack;
   readonly tenants: readonly Tenant[];
   readonly counters: Counters;
-  /** Events acknowledged in this round. */
-  acknowledgedEvents = 0;
   /** Set when the faults are over: writers finish what they have begun. */
   stopping = false;
   /** What is not answered by then never will be (performance.now). */
@@ -83,7 +81,6 @@ export class World {
     const tenant = this.tenants.find(({ id }) => id === request.tenant);
     if (tenant === undefined) return;
     tenant.token = Math.max(tenant.token, token);
-    if (!tenant.acknowledged.has(request.r)) this.acknowledgedEvents += request.count;
     tenant.acknowledged.set(request.r, request);
   }
 
@@ -91,17 +88,6 @@ export class World {
     return random.pick(this.stack.withRole('api'));
   }
 }
-
-/** As a query answers it, with whole numbers as JSON numbers or as text. */
-export const toSeenRow = (row: readonly unknown[]): SeenRow => [
-  String(row[0]),
-  Number(row[1]),
-  Number(row[2]),
-  Number(row[3]),
-  Number(row[4]),
-  Number(row[5]),
-  Number(row[6]),
-];
 
 /** Answers a key with all roles. */
 async function createTenant(stack: Stack, id: string, tables: readonly string[]): Promise<string> {
@@ -130,15 +116,11 @@ async function insist(
   json: unknown,
 ): Promise<Record<string, unknown>> {
   let made: Record<string, unknown> | undefined;
-  let turn = 0;
   let said = '';
   await eventually(
     SET_UP_MS,
     async () => {
-      const apis = stack.withRole('api');
-      const api = apis[turn++ % apis.length];
-      if (api === undefined) throw new Error('there is no api');
-      const reply = await call(api, 'POST', path, key, json);
+      const reply = await call(stack.nextApi(), 'POST', path, key, json);
       said = `${reply.status} ${JSON.stringify(reply.body)}`;
       if (isOk(reply) || reply.status === 409) made = reply.body;
       return made !== undefined;

@@ -91,11 +91,10 @@ export interface RunModel {
   readonly files: EntryOf<'file'>[];
   readonly strays: string[];
   readonly stuck: string[];
-  readonly faults: EntryOf<'fault'>[];
 }
 
 export function readModel(entries: Iterable<Entry>): RunModel {
-  const run: RunModel = { tenants: new Map(), files: [], strays: [], stuck: [], faults: [] };
+  const run: RunModel = { tenants: new Map(), files: [], strays: [], stuck: [] };
   const requests = new Map<number, RequestModel>();
   const reads = new Map<number, { tenant: TenantModel; read: ReadModel }>();
   const tenantOf = (name: string): TenantModel => {
@@ -207,9 +206,6 @@ export function readModel(entries: Iterable<Entry>): RunModel {
         break;
       case 'stuck':
         run.stuck.push(entry.what);
-        break;
-      case 'fault':
-        run.faults.push(entry);
     }
   }
   return run;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { KeyedOp, KeyedRow } from './history.js';
 import { call, isOk, isPassing, type Api } from './http.js';
 import type { Random } from './random.js';
-import { eventually } from './servers.js';
+import { eventually } from './eventually.js';
 import type { Tenant, World } from './world.js';
 
 /** A table with a primary key, of which every tenant of a round with changes has one. */
@@ -99,12 +99,7 @@ export async function readKeyedFinal(
   token: number,
   healMs: number,
 ): Promise<void> {
-  let turn = 0;
-  const apis = world.stack.withRole('api');
-  const done = await eventually(healMs, () => {
-    const api = apis[turn++ % apis.length];
-    return api !== undefined && readKeyed(world, tenant, api, { token });
-  });
+  const done = await eventually(healMs, () => readKeyed(world, tenant, world.stack.nextApi(), { token }));
   if (!done) world.record({ e: 'stuck', what: `the keyed table of ${tenant.id} could not be read` });
 }
 

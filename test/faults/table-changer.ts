@@ -17,7 +17,7 @@ interface Change {
  * One who changes tables while writers write: the table `brief` comes and goes; the others get columns that no writer
  * knows, lose them again, and have `size` widened, so that records that did not fit do.
  */
-export async function runChanges(world: World, random: Random): Promise<void> {
+export async function runTableChanger(world: World, random: Random): Promise<void> {
   const columns = new Map<string, string[]>();
   for (let n = 0; !world.stopping; n += 1) {
     await delay(random.between(...PAUSE_MS));
@@ -87,14 +87,9 @@ function alteration(
 /** Until it is answered. One whose first answer was lost may be refused the second time, since it is made. */
 async function insist(world: World, tenant: Tenant, change: Change): Promise<void> {
   const { what, method, path, json } = change;
-  const apis = world.stack.withRole('api');
-  for (let turn = 0; performance.now() < world.giveUpAt; turn += 1) {
-    const api = apis[turn % apis.length];
-    if (api === undefined) return;
-    const reply = await call(api, method, path, tenant.key, json).catch((): Reply => ({
-      status: 503,
-      body: {},
-    }));
+  while (performance.now() < world.giveUpAt) {
+    const sent = call(world.stack.nextApi(), method, path, tenant.key, json);
+    const reply = await sent.catch((): Reply => ({ status: 503, body: {} }));
     if (isOk(reply)) world.record({ e: 'change', tenant: tenant.id, what });
     if (!isPassing(reply)) return;
     await delay(RETRY_MS);
