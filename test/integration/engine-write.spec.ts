@@ -1,72 +1,26 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { DuckDBInstance } from '@duckdb/node-api';
 import { zstdCompressSync } from 'node:zlib';
 import type { Column } from '../../src/kernel/index.js';
-import { ConversionFault, EngineFailure, type WriteJob } from '../../src/modules/engine/index.js';
 import type { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
 import { defineTable, MAX_COLUMNS } from '../../src/modules/tables/table-definition.js';
-import {
-  type BodyLine,
-  columnsOf,
-  newWriteEngine,
-  testFolder,
-  type TestFolder,
-  writeBody,
-  writeOne,
-} from '../support/engine.js';
+import { columnsOf, newWriteEngine, writeBody, writeOne } from '../support/engine.js';
+import { BATCHES, openWriteStage, rowsOf, type WriteStage } from '../support/write-stage.js';
 
-let folder: TestFolder;
+let stage: WriteStage;
 let engine: DuckDbWriteEngine;
 
-const MIB = 1024 * 1024;
-const BATCHES = [{ batchId: 1, firstToken: 1000, ingestedAt: '2026-01-02T03:04:05.678901Z' }];
-
 beforeAll(async () => {
-  folder = await testFolder();
-  engine = newWriteEngine(folder);
+  stage = await openWriteStage();
+  ({ engine } = stage);
 });
+afterAll(() => stage.close());
 
-afterAll(async () => {
-  await engine.close();
-  await folder.remove();
-});
-
-const at = (name: string) => join(folder.path, name);
-
-async function jobOf(
-  name: string,
-  columns: Column[],
-  payloads: Record<string, unknown>[],
-): Promise<WriteJob> {
-  const bodyFile = at(`${name}.zst`);
-  await writeBody(
-    bodyFile,
-    payloads.map((p, o) => ({ b: 1, o, k: `k${o}`, p })),
-    2,
-  );
-  return {
-    inputs: [{ bodyFile, columns }],
-    batches: BATCHES,
-    columns,
-    sortBy: [],
-    output: at(`${name}.parquet`),
-  };
-}
-
-async function query(sql: string): Promise<Record<string, unknown>[]> {
-  const instance = await DuckDBInstance.create(':memory:');
-  const connection = await instance.connect();
-  await connection.run("SET TimeZone = 'UTC'");
-  const rows = (await connection.runAndReadAll(sql)).getRowObjectsJson();
-  connection.closeSync();
-  instance.closeSync();
-  return rows;
-}
+const at = (name: string) => stage.at(name);
+const jobOf: WriteStage['jobOf'] = (...job) => stage.jobOf(...job);
 
 const readBack = (path: string, select = '*') =>
-  query(`SELECT ${select} FROM read_parquet('${path}') ORDER BY _visibility_token`);
+  rowsOf(`SELECT ${select} FROM read_parquet('${path}') ORDER BY _visibility_token`);
 
 describe('writeParquet', () => {
   it('keeps every value of every type exactly', async () => {
@@ -229,9 +183,9 @@ describe('writeParquet', () => {
       8: { min: '2.0', max: '2.0', nullCount: 1, nanCount: 0 },
       9: { min: '2025-01-01T00:00:00.000000Z', max: '2025-01-01T00:00:00.000000Z', nullCount: 1 },
     });
-    const inOrder = await query(`SELECT n FROM read_parquet('${at('stats.parquet')}')`);
+    const inOrder = await rowsOf(`SELECT n FROM read_parquet('${at('stats.parquet')}')`);
     expect(inOrder).toEqual([{ n: '-5' }, { n: '5' }]);
-    const schema = await query(
+    const schema = await rowsOf(
       `SELECT name, field_id, type FROM parquet_schema('${at('stats.parquet')}') WHERE field_id IS NOT NULL`,
     );
     expect(schema.map((row) => `${String(row.name)}=${String(row.field_id)}`)).toEqual([
@@ -305,7 +259,7 @@ describe('writeParquet', () => {
       columns,
       Array.from({ length: 100 }, () => payload),
     );
-    const usual = newWriteEngine(folder, { memoryBytes: 1024 * MIB });
+    const usual = newWriteEngine(stage.folder, { memoryBytes: 1024 * 1024 * 1024 });
     try {
       for (let i = 0; i < 3; i++) expect((await writeOne(usual, job)).rowCount).toBe(100);
     } finally {
@@ -337,85 +291,5 @@ describe('writeParquet', () => {
       max: `${'x'.repeat(255)}y`,
       nullCount: 0,
     });
-  });
-
-  it.each([
-    ['a number out of range', { n: 'int' }, { n: 2147483648 }],
-    ['a decimal with too many digits', { n: 'decimal(4,2)' }, { n: '100.00' }],
-    ['a day that does not exist', { n: 'date' }, { n: '2023-02-29' }],
-    ['text that is not JSON', { n: 'json' }, { n: '{' }],
-  ])('rejects %s as a ConversionFault, and goes on', async (_, types, bad) => {
-    const job = await jobOf('bad', columnsOf(types), [bad]);
-    await expect(engine.writeParquet(job)).rejects.toThrow(ConversionFault);
-    const good = await jobOf('good', columnsOf({ n: 'long' }), [{ n: 1 }]);
-    await expect(writeOne(engine, good)).resolves.toMatchObject({ rowCount: 1 });
-  });
-
-  it('rejects lines of an unknown batch and a torn body', async () => {
-    const columns = columnsOf({ n: 'long' });
-    const lines: BodyLine[] = Array.from({ length: 5000 }, (_, o) => ({ b: 1, o, k: `k${o}`, p: { n: o } }));
-    await writeBody(
-      at('lost.zst'),
-      lines.map((line) => ({ ...line, b: 9 })),
-    );
-    const job = {
-      inputs: [{ bodyFile: at('lost.zst'), columns }],
-      batches: BATCHES,
-      columns,
-      sortBy: [],
-      output: at('lost.parquet'),
-    };
-    await expect(engine.writeParquet(job)).rejects.toThrow(ConversionFault);
-    await writeBody(at('whole.zst'), lines);
-    const whole = await readFile(at('whole.zst'));
-    await writeFile(at('torn.zst'), whole.subarray(0, whole.length - 100));
-    const torn = engine.writeParquet({
-      ...job,
-      inputs: [{ bodyFile: at('torn.zst'), columns }],
-      expectedRows: 5000,
-    });
-    await expect(torn).rejects.toThrow(ConversionFault);
-  });
-
-  it('reports a missing body as a failure of the engine', async () => {
-    const job = await jobOf('missing', columnsOf({ n: 'long' }), [{ n: 1 }]);
-    const missing = { ...job, inputs: [{ bodyFile: at('nowhere.zst'), columns: job.columns }] };
-    await expect(engine.writeParquet(missing)).rejects.toThrow(EngineFailure);
-  });
-
-  it('replaces a child that died', async () => {
-    const own = newWriteEngine(folder);
-    const job = await jobOf('died', columnsOf({ n: 'long' }), [{ n: 1 }]);
-    await writeOne(own, job);
-    const pid = own.childPids()[0];
-    if (pid === undefined) throw new Error('no child');
-    process.kill(pid, 'SIGKILL');
-    await expect(writeOne(own, job).catch(() => writeOne(own, job))).resolves.toMatchObject({
-      rowCount: 1,
-    });
-    expect(own.childPids()).not.toContain(pid);
-    await own.close();
-    await expect(own.writeParquet(job)).rejects.toThrow(EngineFailure);
-  });
-
-  it('gives up when the signal aborts', async () => {
-    const columns = columnsOf({ n: 'long' });
-    await writeBody(
-      at('slow.zst'),
-      Array.from({ length: 200_000 }, (_, o) => ({ b: 1, o, k: `k${o}`, p: { n: o } })),
-      50_000,
-    );
-    const job = {
-      inputs: [{ bodyFile: at('slow.zst'), columns }],
-      batches: BATCHES,
-      columns,
-      sortBy: [],
-      output: at('slow.parquet'),
-    };
-    const abort = new AbortController();
-    const writing = engine.writeParquet(job, abort.signal);
-    abort.abort(new Error('enough'));
-    await expect(writing).rejects.toThrow('enough');
-    await expect(writeOne(engine, job)).resolves.toMatchObject({ rowCount: 200_000 });
   });
 });
