@@ -142,7 +142,8 @@ export class IngestReplyDto {
   status!: (typeof STATUSES)[number];
 
   @ApiPropertyOptional({
-    description: 'A snapshot with the write, where it was waited for and became visible.',
+    description:
+      'A snapshot with the write, where it was waited for and became visible. Records that are dead or discarded by then are in none; receipts tell.',
     example: 17,
   })
   visible_snapshot_id?: number;

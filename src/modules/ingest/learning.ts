@@ -1,17 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { AppError, inTurns, type TypedField } from '../../kernel/index.js';
+import { AppError, typedField } from '../../kernel/index.js';
 import type { IngestBody } from '../../http/index.js';
 import type { IngestRecord } from '../bus/index.js';
 import {
   beyondInference,
-  FieldNeeds,
   GrowthRefusal,
   SCHEMA_INCOMPATIBLE,
   SCHEMA_VIOLATION,
   TableGrowth,
   TableRegistry,
+  taughtFields,
   TooManyFields,
   type IngestTable,
+  type SampleRecord,
 } from '../tables/index.js';
 import { placeOfField } from './field-place.js';
 import { MisfitRefusal } from './misfit-refusal.js';
@@ -101,10 +102,11 @@ export class Learning {
     repeats: ReadonlySet<number>,
   ): Promise<IngestTable | undefined> {
     const { tenantId, tableName, quarantine, keyId } = call;
-    const { tableId, fields: known } = table;
+    const { tableId } = table;
     try {
-      const { needed, inVain } = await neededFields(table, body, repeats);
-      if (needed.length === 0 || (inVain && !quarantine)) return undefined;
+      const needed = await taughtFields(table, teachersIn(body, repeats), !quarantine);
+      if (needed.length === 0) return undefined;
+      const known = table.columns.map(typedField);
       await this.growth.grow({ tenantId, tableId, tableName, known, needed, by: keyId });
     } catch (error) {
       // What cannot be learnt goes to the dead letters then.
@@ -129,20 +131,8 @@ const records = (
   repeats?: ReadonlySet<number>,
 ): Promise<IngestRecord[]> => prepareRecords(body, validator, requestKey, quarantine, learns, repeats);
 
-/** `inVain` where a record is refused whatever is learnt. */
-async function neededFields(
-  table: IngestTable,
-  body: SentBody,
-  repeats: ReadonlySet<number>,
-): Promise<{ needed: TypedField[]; inVain: boolean }> {
-  const needs = new FieldNeeds(table.fields);
-  let inVain = false;
-  await inTurns(body.records, (sent, index) => {
-    if (repeats.has(index)) return;
-    const record = readRecord(sent, () => undefined);
-    if (record === undefined) return;
-    inVain ||= table.validator.for(record.op)?.lacksRequired(record.payload) === true;
-    needs.observe(record.payload, index);
-  });
-  return { needed: needs.result({ forGood: !table.evolves }), inVain };
-}
+/** Repeats teach nothing, nor do records that are wrong in themselves. */
+const teachersIn = (body: SentBody, repeats: ReadonlySet<number>): SampleRecord[] =>
+  body.records.flatMap((sent, index) =>
+    repeats.has(index) ? [] : (readRecord(sent, () => undefined) ?? []),
+  );

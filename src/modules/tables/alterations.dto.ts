@@ -13,8 +13,9 @@ import {
 } from 'class-validator';
 import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
+import { invalidDefinition } from './definition-fault.js';
 import { RetentionDto, RetentionField } from './retention.dto.js';
-import { CHANGE_OPS, invalidChanges, MAX_CHANGES, readChanges, type ChangeOp } from './schema-change.js';
+import { CHANGE_OPS, MAX_CHANGES, readChanges, type ChangeOp } from './schema-change.js';
 import type { TableAlteration } from './table-alterations.service.js';
 import { EVOLUTION_MODES, TABLE_NAME, type EvolutionMode } from './table-definition.js';
 import { PartitionFieldDto, PartitionSpecField, SortFieldDto, SortOrderField } from './table-layout.dto.js';
@@ -169,7 +170,7 @@ export function toTableAlteration(
     [changes, ...settings].every((part) => part === undefined || part === null)
   ) {
     const message = 'is required where no setting is changed';
-    throw invalidChanges([{ path: '$.changes', message }]);
+    throw invalidDefinition([{ path: '$.changes', message }]);
   }
   return {
     changes: readChanges(changes ?? []),

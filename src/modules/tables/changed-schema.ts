@@ -9,8 +9,15 @@ import {
   type Column,
   type ColumnType,
 } from '../../kernel/index.js';
-import { defineColumn, definePart, faultOfDefault, faultOfPartDefault } from './column-definition.js';
-import { faultOfColumnName, faultOfFieldName, foldedName } from './column-names.js';
+import { defineColumn, definePart, faultOfDefault, faultOfPartDefault, ruleOf } from './column-definition.js';
+import {
+  COLUMN_NAME_RULE,
+  FIELD_NAME_RULE,
+  faultOfColumnName,
+  faultOfFieldName,
+  foldedName,
+  otherThan,
+} from './column-names.js';
 import {
   changedBelow,
   findColumn,
@@ -20,8 +27,9 @@ import {
   targetOf,
   type ColumnPath,
 } from './column-path.js';
+import { invalidDefinition, shownName, shownNameList, shownNames } from './definition-fault.js';
 import { countFields, lastFieldId, withFieldIds } from './field-ids.js';
-import { changePath, invalidChanges, type TableChange } from './schema-change.js';
+import { changePath, type TableChange } from './schema-change.js';
 import { COLUMN_COUNT_RULE, MAX_COLUMNS } from './table-definition.js';
 import { schemaIncompatible } from './tables.errors.js';
 import { isWider, widerTypes } from './widening.js';
@@ -41,8 +49,6 @@ interface Draft extends TableSchema {
   /** The name of the table in the request, for refusals. */
   readonly knownAs: string;
 }
-
-const SHOWN_COLUMNS = 20;
 
 /**
  * The schema after all changes, in order. Throws REQUEST_INVALID for what this table does not have or cannot take, and
@@ -88,7 +94,7 @@ function apply(draft: Draft, change: TableChange, path: string): Draft {
 function added(draft: Draft, change: TableChange & { op: 'add_column' }, path: string): Draft {
   const at = `${path}.column`;
   const { name } = change.column;
-  refuseTaken(draft.columns, name, `${at}.name`);
+  refuseTaken(draft.columns, name, `${at}.name`, name);
   const parent = findParent(draft.columns, name);
   if (parent === undefined) return addedBelow(draft, [], defineColumn(change.column, at), at);
   const above = pathText(parent.path);
@@ -96,10 +102,12 @@ function added(draft: Draft, change: TableChange & { op: 'add_column' }, path: s
     throw invalid(
       `${at}.name`,
       `"${above}" is a list; fields of its elements are "${above}.${LIST_ELEMENT}.…"`,
+      name,
+      [`${above}.${LIST_ELEMENT}.…`],
     );
   }
   const request = { ...change.column, name: unquoted(parent.rest) };
-  refuseTaken(targetOf(parent.path).fields ?? [], request.name, `${at}.name`);
+  refuseTaken(targetOf(parent.path).fields ?? [], request.name, `${at}.name`, name);
   return addedBelow(draft, parent.path, definePart(request, at), at);
 }
 
@@ -110,17 +118,19 @@ function addedBelow(
   at: string,
 ): Draft {
   const [column] = withFieldIds(field === undefined ? [] : [field], draft.lastColumnId + 1);
-  if (column === undefined) throw invalidChanges(faults);
+  if (column === undefined) throw invalidDefinition(faults);
   const columns = changedBelow(draft.columns, parents, (siblings) => [...siblings, column]);
   const count = countFields(columns);
-  if (count > MAX_COLUMNS) throw invalid(at, `a table ${COLUMN_COUNT_RULE}; it would have ${count}`);
+  const name = pathText([...parents, column] as unknown as ColumnPath);
+  if (count > MAX_COLUMNS) throw invalid(at, `a table ${COLUMN_COUNT_RULE}; it would have ${count}`, name);
   if (parents.length + depthOf(columnType(column)) > MAX_TYPE_DEPTH) {
-    throw invalid(`${at}.type`, `lists and structs stand inside each other ${MAX_TYPE_DEPTH} deep at most`);
+    const rule = `lists and structs stand inside each other ${MAX_TYPE_DEPTH} deep at most`;
+    throw invalid(`${at}.type`, rule, name);
   }
   if (!column.nullable) {
     throw schemaIncompatible(draft.knownAs, {
       path: `${at}.nullable`,
-      column: pathText([...parents, column] as unknown as ColumnPath),
+      column: name,
       rule: 'new_column_required',
       message: 'a new column must be nullable: rows from before read null, whatever its default',
       allowed: ['nullable: true'],
@@ -131,12 +141,13 @@ function addedBelow(
 
 function dropped(draft: Draft, column: ColumnPath, path: string): Draft {
   const parent = parentOf(column);
+  const shown = pathText(column);
   if (parent?.type === 'list')
-    throw invalid(`${path}.name`, 'is the element of a list, which it cannot lack');
+    throw invalid(`${path}.name`, 'is the element of a list, which it cannot lack', shown);
   if ((parent?.fields ?? draft.columns).length === 1) {
     const rule =
       parent === undefined ? 'column; a table has at least one' : 'field; a struct has at least one';
-    throw invalid(`${path}.name`, `is the last ${rule}`);
+    throw invalid(`${path}.name`, `is the last ${rule}`, shown, ['rename_column']);
   }
   if (isKey(draft, column)) throw keyDropped(draft, column, path);
   return changed(draft, column, (siblings) => siblings.filter((other) => other !== targetOf(column)), path);
@@ -146,10 +157,12 @@ function renamed(draft: Draft, change: TableChange & { op: 'rename_column' }, pa
   const column = named(draft, change.from, path, 'from');
   const parent = parentOf(column);
   if (parent?.type === 'list')
-    throw invalid(`${path}.from`, 'is the element of a list, which has no other name');
+    throw invalid(`${path}.from`, 'is the element of a list, which has no other name', pathText(column));
   const fault = (parent === undefined ? faultOfColumnName : faultOfFieldName)(change.to);
-  if (fault !== undefined) throw invalid(`${path}.to`, fault);
-  refuseTaken(parent?.fields ?? draft.columns, change.to, `${path}.to`, targetOf(column));
+  const rule = parent === undefined ? COLUMN_NAME_RULE : FIELD_NAME_RULE;
+  if (fault !== undefined) throw invalid(`${path}.to`, fault, pathText(column), [rule]);
+  const others = (parent?.fields ?? draft.columns).filter((other) => other !== targetOf(column));
+  refuseTaken(others, change.to, `${path}.to`, pathText(column));
   return replaced(draft, column, { name: change.to }, path);
 }
 
@@ -159,10 +172,12 @@ function widened(draft: Draft, change: TableChange & { op: 'change_type' }, path
   const type = typeText(parseType(change.type));
   if (type === before) return draft;
   if (!isWider(before, type)) {
-    const allowed = widerTypes(before);
-    const nested = targetOf(column).fields !== undefined;
-    const only = nested ? 'its parts are changed by their paths' : 'a column of this type keeps it';
-    const may = allowed.length === 0 ? only : `it may become ${allowed.join(' or ')}`;
+    const wider = widerTypes(before);
+    const parts = targetOf(column).fields;
+    const allowed = wider.length > 0 ? wider : [parts === undefined ? before : partsOnly(column, parts)];
+    const only =
+      parts === undefined ? 'a column of this type keeps it' : 'its parts are changed by their paths';
+    const may = wider.length === 0 ? only : `it may become ${wider.join(' or ')}`;
     throw schemaIncompatible(draft.knownAs, {
       path: `${path}.type`,
       column: pathText(column),
@@ -181,16 +196,17 @@ function withDefault(draft: Draft, change: TableChange & { op: 'set_default' }, 
   const type = columnType(targetOf(column));
   const fault =
     parent === undefined ? faultOfDefault(type, filling) : faultOfPartDefault(type, filling, parent.type);
-  if (fault !== undefined) throw invalid(`${path}.default`, fault);
+  if (fault !== undefined) throw invalid(`${path}.default`, fault, pathText(column), [ruleOf(type)]);
   return replaced(draft, column, { default: filling }, path);
 }
 
 function moved(draft: Draft, change: TableChange & { op: 'move_column' }, path: string): Draft {
   const column = named(draft, change.name, path);
-  if (change.after === change.name) throw invalid(`${path}.after`, 'must be another column');
+  const shown = pathText(column);
+  if (change.after === change.name) throw invalid(`${path}.after`, 'must be another column', shown);
   const after = change.after === null ? undefined : named(draft, change.after, path, 'after');
   if (after !== undefined && parentOf(after) !== parentOf(column)) {
-    throw invalid(`${path}.after`, 'must stand beside it, in the table or in the same struct');
+    throw invalid(`${path}.after`, 'must stand beside it, in the table or in the same struct', shown);
   }
   const arranged = (siblings: readonly Column[]): Column[] => {
     const others = siblings.filter((other) => other !== targetOf(column));
@@ -228,7 +244,8 @@ function changed(
   const fault =
     column.length === 1 || whole === undefined ? undefined : faultOfDefault(columnType(whole), filling);
   if (fault !== undefined) {
-    throw invalid(path, `the default of "${name}" would not fit any more; change it first`);
+    const message = `the default of "${name}" would not fit any more; change it first`;
+    throw invalid(path, message, pathText(column), [`set_default of "${name}" before`]);
   }
   return { ...draft, columns };
 }
@@ -241,21 +258,23 @@ function named(draft: Draft, name: string, path: string, field = 'name'): Column
   const siblings = parent === undefined ? draft.columns : (targetOf(parent.path).fields ?? []);
   const rest = parent === undefined ? name : unquoted(parent.rest);
   const what =
-    parent === undefined ? `column "${cut(name)}"` : `"${cut(rest)}" in "${pathText(parent.path)}"`;
+    parent === undefined
+      ? `column "${shownName(name)}"`
+      : `"${shownName(rest)}" in "${pathText(parent.path)}"`;
   const alike = siblings.find((column) => foldedName(column.name) === foldedName(rest));
-  const shown = siblings.slice(0, SHOWN_COLUMNS).map((column) => column.name);
-  const more = siblings.length > shown.length ? `, and ${siblings.length - shown.length} more` : '';
   const holder = parent === undefined ? 'the table' : 'it';
   const hint =
-    alike === undefined ? `${holder} has ${shown.join(', ')}${more}` : `did you mean "${alike.name}"?`;
-  throw invalid(`${path}.${field}`, `there is no ${what}; ${hint}`);
+    alike === undefined ? `${holder} has ${shownNameList(siblings)}` : `did you mean "${alike.name}"?`;
+  const allowed = alike === undefined ? shownNames(siblings) : [alike.name];
+  throw invalid(`${path}.${field}`, `there is no ${what}; ${hint}`, name, allowed);
 }
 
-/** DuckDB takes names that differ in case alone for one. */
-function refuseTaken(siblings: readonly Column[], name: string, path: string, self?: Column): void {
-  const taken = siblings.find((column) => column !== self && foldedName(column.name) === foldedName(name));
+/** DuckDB takes names that differ in case alone for one. `column` is what the change is about. */
+function refuseTaken(siblings: readonly Column[], name: string, path: string, column: string): void {
+  const taken = siblings.find((other) => foldedName(other.name) === foldedName(name));
   if (taken === undefined) return;
-  throw invalid(path, `there is a column "${taken.name}"; names must differ in more than case`);
+  const message = `there is a column "${taken.name}"; names must differ in more than case`;
+  throw invalid(path, message, column, [otherThan(taken.name)]);
 }
 
 /** A name from the end of a path, which may be in double quotes. */
@@ -305,6 +324,9 @@ const keyNullable = (draft: Draft, column: ColumnPath, path: string) =>
     allowed: ['nullable: false'],
   });
 
-const cut = (name: string): string => name.slice(0, 128);
+/** Of a list or struct, whose type is not changed as a whole. */
+const partsOnly = (column: ColumnPath, parts: readonly Column[]): string =>
+  `changes of its parts: ${shownNameList(parts.map((part) => ({ name: pathText([...column, part]) })))}`;
 
-const invalid = (path: string, message: string) => invalidChanges([{ path, message }]);
+const invalid = (path: string, message: string, column: string, allowed?: readonly string[]) =>
+  invalidDefinition([{ path, message, column, ...(allowed !== undefined && { allowed }) }]);

@@ -18,6 +18,8 @@ export interface CheckedType {
   readonly check: ColumnCheck;
   /** What passes, in words, for violations. */
   readonly rule: string;
+  /** Of nested types: whether `check` would take the value. Changes nothing. */
+  readonly accepts?: (value: unknown) => boolean;
   /** Of nested types: what is wrong inside of a value that was refused, one by one. Changes nothing. */
   readonly explain?: (value: unknown, report: ViolationReport) => void;
 }

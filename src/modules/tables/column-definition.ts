@@ -2,18 +2,28 @@ import {
   nameText,
   parseType,
   partsOf,
+  SIMPLE_TYPES,
   TypeTextError,
   type ColumnType,
   type TypedField,
 } from '../../kernel/index.js';
 import { REFUSED } from './column-checks.js';
-import { faultOfColumnName, faultOfFieldName, repeatedNames } from './column-names.js';
+import {
+  COLUMN_NAME_RULE,
+  FIELD_NAME_RULE,
+  faultOfColumnName,
+  faultOfFieldName,
+  repeatedNames,
+} from './column-names.js';
+import type { DefinitionFault } from './definition-fault.js';
 import { checkedType } from './field-checks.js';
 import { describeFound } from './violation.js';
 
 /** Of what is inside of json, and of what no type knows. */
 const JSON_TYPE: ColumnType = { kind: 'json' };
+const TYPE_FORMS = [...SIMPLE_TYPES, 'decimal(p,s)', 'list<T>', 'struct<name: T, …>'];
 const MAX_DOC_CHARS = 1_000;
+const DOC_RULE = `at most ${MAX_DOC_CHARS} characters, and no NUL`;
 /** Of a default, as JSON: it is written into every event that lacks the column. */
 const MAX_DEFAULT_CHARS = 4_096;
 
@@ -26,13 +36,6 @@ export interface ColumnRequest {
   readonly doc?: string | null | undefined;
 }
 
-/** A rule that a definition breaks, and where. */
-export interface DefinitionFault {
-  /** JSON path. */
-  readonly path: string;
-  readonly message: string;
-}
-
 /** The column that is asked for, or everything that is wrong with it. */
 export interface DefinedColumn {
   readonly column?: TypedField;
@@ -41,30 +44,34 @@ export interface DefinedColumn {
 
 /** A column of a table. `path` is the JSON path of the request. */
 export const defineColumn = (request: ColumnRequest, path: string): DefinedColumn =>
-  define(request, path, faultOfColumnName, faultOfDefault);
+  define(request, path, { fault: faultOfColumnName, rule: COLUMN_NAME_RULE }, faultOfDefault);
 
 /** A field of a struct. */
 export const definePart = (request: ColumnRequest, path: string): DefinedColumn =>
-  define(request, path, faultOfFieldName, (type, filling) => faultOfPartDefault(type, filling, 'struct'));
+  define(request, path, { fault: faultOfFieldName, rule: FIELD_NAME_RULE }, (type, filling) =>
+    faultOfPartDefault(type, filling, 'struct'),
+  );
 
 function define(
   request: ColumnRequest,
   path: string,
-  nameFault: (name: string) => string | undefined,
+  names: { readonly fault: (name: string) => string | undefined; readonly rule: string },
   defaultFault: (type: ColumnType, filling: unknown) => string | undefined,
 ): DefinedColumn {
   const { name, nullable, default: filling, doc } = request;
   if (typeof name !== 'string' || typeof request.type !== 'string') {
-    return { faults: [{ path, message: 'must be an object with name and type' }] };
+    const column = typeof name === 'string' ? { column: name } : {};
+    return { faults: [{ path, message: 'must be an object with name and type', ...column }] };
   }
   const faults: DefinitionFault[] = [];
-  const refuse = (member: string, message: string | undefined): void => {
-    if (message !== undefined) faults.push({ path: `${path}.${member}`, message });
+  const refuse = (member: string, message: string | undefined, allowed: () => readonly string[]): void => {
+    if (message === undefined) return;
+    faults.push({ path: `${path}.${member}`, message, column: name, allowed: allowed() });
   };
-  refuse('name', nameFault(name));
-  const type = soundType(request.type, (message) => refuse('type', message));
-  if (type !== undefined) refuse('default', defaultFault(type, filling));
-  refuse('doc', faultOfDoc(doc));
+  refuse('name', names.fault(name), () => [names.rule]);
+  const type = soundType(request.type, (message) => refuse('type', message, () => TYPE_FORMS));
+  if (type !== undefined) refuse('default', defaultFault(type, filling), () => [ruleOf(type)]);
+  refuse('doc', faultOfDoc(doc), () => [DOC_RULE]);
   if (faults.length > 0 || type === undefined) return { faults };
   const column: TypedField = {
     name,
@@ -119,8 +126,11 @@ function refuseParts(type: ColumnType, at: string, refuse: (message: string) => 
 
 function faultOfDoc(doc: string | null | undefined): string | undefined {
   if (doc === undefined || doc === null || isPlainText(doc, MAX_DOC_CHARS)) return undefined;
-  return `must have at most ${MAX_DOC_CHARS} characters, and no NUL`;
+  return `must have ${DOC_RULE}`;
 }
+
+/** What a value of the type must be, in words. */
+export const ruleOf = (type: ColumnType): string => checkedType(type).rule;
 
 /** Why a part of a list or struct cannot have this default. The grammar has none for elements, nor nested literals. */
 export function faultOfPartDefault(
@@ -148,6 +158,9 @@ export function faultOfDefault(type: ColumnType, filling: unknown): string | und
     : undefined;
 }
 
+/** Above it a whole number can only have been meant as a double. */
+const MAX_INTEGER = 2 ** 64;
+
 /**
  * This body was parsed into doubles, so an integer beyond 2^53 may not be what was sent, and a number beyond their range is
  * infinite. Floats and doubles are no more exact than that, and their checks judge them.
@@ -156,9 +169,11 @@ function faultOfNumbers(type: ColumnType, value: unknown): string | undefined {
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) return 'has a number beyond the range of 64 bits';
     const isExact = !Number.isInteger(value) || Number.isSafeInteger(value);
-    return isExact || type.kind === 'double' || type.kind === 'float'
-      ? undefined
-      : 'has an integer beyond 2^53: write it as a string';
+    const isDouble =
+      type.kind === 'double' ||
+      type.kind === 'float' ||
+      (type.kind === 'json' && Math.abs(value) > MAX_INTEGER);
+    return isExact || isDouble ? undefined : 'has an integer beyond 2^53: write it as a string';
   }
   if (typeof value !== 'object' || value === null) return undefined;
   const parts = new Map(partsOf(type).map((part) => [part.name, part.type]));

@@ -1,4 +1,10 @@
 const MAX_NAME_CHARS = 128;
+const NAME_RULE = `1 to ${MAX_NAME_CHARS} characters in Unicode normal form C, without control characters`;
+/** What a column and a field of a struct may be called. */
+export const COLUMN_NAME_RULE = `${NAME_RULE}, not beginning with "_"`;
+export const FIELD_NAME_RULE = `${NAME_RULE}, but for the reserved names`;
+/** Of a name that a sibling has. */
+export const otherThan = (taken: string): string => `a name that differs from "${taken}" in more than case`;
 
 /** DuckDB's own word in a list of field ids, and the one that no object of JavaScript can hold as a plain member. */
 const RESERVED_PARTS = ['__duckdb_field_id', '__proto__'];

@@ -4,12 +4,12 @@ import { nameText, type Column } from '../../kernel/index.js';
 export type ColumnPath = readonly [Column, ...Column[]];
 
 /**
- * What a path names: `address.city`, `lines.element.sku`, `address."odd name"`. A name that equals all of the text comes
- * first, so that plain names may have points of their own.
+ * What a path names: `address.city`, `lines.element.sku`, `address."odd name"`; any name may be quoted. A name that equals
+ * all of the text comes first, so that plain names may have points of their own.
  */
 export function findColumn(columns: readonly Column[], text: string): ColumnPath | undefined {
   const whole =
-    columns.find(({ name }) => name === text) ?? columns.find(({ name }) => nameText(name) === text);
+    columns.find(({ name }) => name === text) ?? columns.find(({ name }) => quotedStart(name, text) === text);
   if (whole !== undefined) return [whole];
   for (const column of columns) {
     const rest = restBelow(column, text);
@@ -36,8 +36,16 @@ export function findParent(
 }
 
 function restBelow({ name }: Column, text: string): string | undefined {
-  const step = [`${name}.`, `${nameText(name)}.`].find((prefix) => text.startsWith(prefix));
-  return step === undefined ? undefined : text.slice(step.length);
+  if (text.startsWith(`${name}.`)) return text.slice(name.length + 1);
+  const quoted = quotedStart(name, text);
+  return quoted !== undefined && text[quoted.length] === '.' ? text.slice(quoted.length + 1) : undefined;
+}
+
+/** The name in double quotes, where the text begins with it. */
+function quotedStart(name: string, text: string): string | undefined {
+  if (!text.startsWith('"')) return undefined;
+  const quoted = JSON.stringify(name);
+  return text.startsWith(quoted) ? quoted : undefined;
 }
 
 /** The last step of a path. */

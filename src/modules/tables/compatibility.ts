@@ -16,6 +16,8 @@ export interface Incompatibility {
   readonly column: string;
   readonly rule: CompatibilityRule;
   readonly message: string;
+  /** Modes that take the change. */
+  readonly allowed: readonly string[];
 }
 
 type Party = 'backward' | 'forward';
@@ -67,6 +69,11 @@ const PARTIES: Readonly<Record<CompatibilityMode, readonly Party[]>> = {
   full: ['backward', 'forward'],
 };
 
+const modesFor = (rule: CompatibilityRule): string[] =>
+  COMPATIBILITY_MODES.filter(
+    (mode) => !RULES[rule].breaks.some((party) => PARTIES[mode].includes(party)),
+  ).map((mode) => `compatibility_mode: ${mode}`);
+
 const hasDefault = (column: Column): boolean => column.default !== undefined && column.default !== null;
 
 /**
@@ -96,7 +103,7 @@ export function incompatibilities(
       const path: ColumnPath = [...parents, column] as unknown as ColumnPath;
       const own = rules.flatMap(([rule, { applies, message }]) =>
         applies(column, successor)
-          ? [{ column: pathText(path), rule, message: message(column, successor) }]
+          ? [{ column: pathText(path), rule, message: message(column, successor), allowed: modesFor(rule) }]
           : [],
       );
       const parts = successor?.fields === undefined ? [] : (column.fields ?? []);

@@ -80,13 +80,23 @@ export class FieldChecks {
     return true;
   }
 
-  /** Whether a field of `object` is null, or not there, that must have a value. Looks into none. */
-  lacksRequired(object: JsonObject): boolean {
-    return this.fields.some(({ name, nullable, filling }) => {
-      if (nullable) return false;
-      const value = Object.hasOwn(object, name) ? object[name] : filling;
-      return value === undefined || value === null;
-    });
+  /** What `normalise` would answer. Changes nothing. */
+  accepts(object: JsonObject): boolean {
+    let present = 0;
+    for (const field of this.fields) {
+      const { name, nullable, filling, inherited } = field;
+      const value = inherited && !Object.hasOwn(object, name) ? undefined : object[name];
+      if (value === undefined) {
+        if (!nullable && filling === undefined) return false;
+        continue;
+      }
+      present += 1;
+      if (!acceptsValue(field, value)) return false;
+    }
+    const names = Object.keys(object);
+    if (present === names.length) return true;
+    if (this.options.dropsUnknownNulls !== true) return false;
+    return names.every((name) => this.names.has(name) || object[name] === null);
   }
 
   /** Reports what is wrong, field by field, then the unknown fields. Changes nothing. */
@@ -132,6 +142,7 @@ function listCheck(element: TypedField, options: CheckOptions): CheckedType {
       }
       return items;
     },
+    accepts: (value) => Array.isArray(value) && value.every((item: unknown) => acceptsValue(compiled, item)),
     explain: (value, report) => {
       if (!Array.isArray(value)) return report.add(typeText({ kind: 'list', element }), 'an array', value);
       for (let i = 0; i < value.length && !report.isFull; i++) {
@@ -146,6 +157,7 @@ function structCheck(fields: readonly TypedField[], options: CheckOptions): Chec
   return {
     rule: 'an object',
     check: (value) => (isJsonObject(value) && checks.normalise(value) ? value : REFUSED),
+    accepts: (value) => isJsonObject(value) && checks.accepts(value),
     explain: (value, report) => {
       if (isJsonObject(value)) checks.explain(value, report);
       else report.add(typeText({ kind: 'struct', fields }), 'an object', value);
@@ -161,6 +173,11 @@ function compile({ name, type, nullable, default: sent }: TypedField, options: C
   if (filling === REFUSED) throw new Error(`the default of ${name} is not a ${typeText(type)}`);
   const inherited = name in Object.prototype;
   return { name, step: memberPath(name), check, checked, type, nullable, filling, inherited };
+}
+
+function acceptsValue({ nullable, check, checked }: CompiledField, value: unknown): boolean {
+  if (value === null) return nullable;
+  return checked.accepts?.(value) ?? check(value) !== REFUSED;
 }
 
 /** Reports what is wrong with a field's value; undefined is an absent one. */

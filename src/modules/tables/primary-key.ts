@@ -1,4 +1,5 @@
 import { parseColumnType, type Column } from '../../kernel/index.js';
+import { shownName, shownNames, type DefinitionFault } from './definition-fault.js';
 
 /** Columns of one key at most. */
 export const MAX_KEY_COLUMNS = 16;
@@ -31,13 +32,11 @@ interface Candidate {
   readonly nullable?: boolean | null | undefined;
 }
 
-interface Fault {
-  readonly path: string;
-  readonly message: string;
-}
-
 /** Every rule that the key breaks. Columns that are wrong themselves are for others to name. */
-export function faultsOfKey(columns: readonly Candidate[] | undefined, key: readonly string[]): Fault[] {
+export function faultsOfKey(
+  columns: readonly Candidate[] | undefined,
+  key: readonly string[],
+): DefinitionFault[] {
   if (columns === undefined) {
     const message =
       'needs a schema that has its columns: a table that takes its schema from its events has no key';
@@ -47,8 +46,8 @@ export function faultsOfKey(columns: readonly Candidate[] | undefined, key: read
     return [{ path: '$.primary_key_cols', message: `must name ${MAX_KEY_COLUMNS} columns at most` }];
   }
   return key.flatMap((name, place) => {
-    const message = faultOfKeyColumn(columns, key, name, place);
-    return message === undefined ? [] : [{ path: `$.primary_key_cols[${place}]`, message }];
+    const fault = faultOfKeyColumn(columns, key, name, place);
+    return fault === undefined ? [] : [{ path: `$.primary_key_cols[${place}]`, column: name, ...fault }];
   });
 }
 
@@ -70,11 +69,17 @@ function faultOfKeyColumn(
   key: readonly string[],
   name: string,
   place: number,
-): string | undefined {
+): Pick<DefinitionFault, 'message' | 'allowed'> | undefined {
   const column = columns.find((candidate) => candidate.name === name);
-  if (column === undefined) return `there is no column "${String(name).slice(0, 128)}"`;
-  if (key.indexOf(name) < place) return `"${name}" is in the key already`;
-  if (column.nullable === true) return `column "${name}" is in the key and cannot be nullable`;
+  if (column === undefined) {
+    const allowed = shownNames(columns.filter(({ type }) => isKeyType(type)));
+    return { message: `there is no column "${shownName(name)}"`, allowed };
+  }
+  if (key.indexOf(name) < place) return { message: `"${name}" is in the key already` };
+  if (column.nullable === true) {
+    return { message: `column "${name}" is in the key and cannot be nullable`, allowed: ['nullable: false'] };
+  }
   if (parseColumnType(column.type) === undefined || isKeyType(column.type)) return undefined;
-  return `column "${name}" is ${column.type}; a key may have ${[...KEY_KINDS].join(', ')}`;
+  const message = `column "${name}" is ${column.type.slice(0, 64)}; a key may have ${[...KEY_KINDS].join(', ')}`;
+  return { message, allowed: [...KEY_KINDS] };
 }

@@ -1,5 +1,5 @@
-import { AppError, REQUEST_INVALID } from '../../kernel/index.js';
-import { defineColumn, type ColumnRequest, type DefinitionFault } from './column-definition.js';
+import { defineColumn, type ColumnRequest } from './column-definition.js';
+import { invalidDefinition, type DefinitionFault } from './definition-fault.js';
 import { TABLE_NAME } from './table-definition.js';
 
 /** One change of a table, whose form is right. Columns are named as they are at that point of the list. */
@@ -47,13 +47,12 @@ const FIELDS: Readonly<Record<ChangeOp, Partial<Record<Field, string | true>>>> 
 
 export const CHANGE_OPS = Object.keys(FIELDS) as ChangeOp[];
 export const MAX_CHANGES = 2_000;
-const MAX_VIOLATIONS = 100;
 const ALL_FIELDS = [...new Set(Object.values(FIELDS).flatMap((fields) => Object.keys(fields)))] as Field[];
 
 /** Throws REQUEST_INVALID with every change that could be right for no table. */
 export function readChanges(requests: readonly ChangeRequest[]): TableChange[] {
   const violations = requests.flatMap((request, index) => formViolations(request, changePath(index)));
-  if (violations.length > 0) throw invalidChanges(violations);
+  if (violations.length > 0) throw invalidDefinition(violations);
   return requests.map(({ op, ...fields }) => {
     const taken = Object.keys(FIELDS[op as ChangeOp]).map((field) => [field, fields[field as Field]]);
     return { op, ...Object.fromEntries(taken) } as TableChange;
@@ -62,14 +61,6 @@ export function readChanges(requests: readonly ChangeRequest[]): TableChange[] {
 
 /** Where a change stands in the request. */
 export const changePath = (index: number): string => `$.changes[${index}]`;
-
-export function invalidChanges(violations: readonly DefinitionFault[]): AppError {
-  const [first] = violations;
-  const more = violations.length > 1 ? `, and ${violations.length - 1} more` : '';
-  return new AppError(REQUEST_INVALID, `${first?.path}: ${first?.message}${more}.`, {
-    context: { violations: violations.slice(0, MAX_VIOLATIONS) },
-  });
-}
 
 function formViolations(request: ChangeRequest, path: string): readonly DefinitionFault[] {
   const op = CHANGE_OPS.find((known) => known === request.op);
@@ -92,13 +83,16 @@ function formViolations(request: ChangeRequest, path: string): readonly Definiti
 /** What can be said of the values without the table. Names may be paths, and are read with it. */
 function valueViolations(op: ChangeOp, request: ChangeRequest, path: string): readonly DefinitionFault[] {
   const probe = { name: 'x', type: 'string' };
+  const column = request.column as ColumnRequest;
+  const faultsOf = (part: object, at: string, name: unknown): readonly DefinitionFault[] =>
+    defineColumn({ ...probe, ...part }, at).faults.map((fault) => ({ ...fault, column: String(name) }));
   switch (op) {
     case 'add_column':
-      return faultsOf({ ...(request.column as ColumnRequest), name: probe.name }, `${path}.column`);
+      return faultsOf({ ...column, name: probe.name }, `${path}.column`, column.name);
     case 'change_type':
-      return faultsOf({ ...probe, type: String(request.type) }, path);
+      return faultsOf({ type: String(request.type) }, path, request.name);
     case 'set_doc':
-      return faultsOf({ ...probe, doc: request.doc }, path);
+      return faultsOf({ doc: request.doc }, path, request.name);
     case 'rename_table':
       return TABLE_NAME.test(String(request.to))
         ? []
@@ -107,5 +101,3 @@ function valueViolations(op: ChangeOp, request: ChangeRequest, path: string): re
       return [];
   }
 }
-
-const faultsOf = (column: ColumnRequest, path: string) => defineColumn(column, path).faults;

@@ -5,9 +5,9 @@ import { Transactions, type Tx } from '../../database/index.js';
 import type { WindowClass } from '../bus/index.js';
 import { SchemaPublisher } from '../snapshots/index.js';
 import { changedSchema } from './changed-schema.js';
-import type { DefinitionFault } from './column-definition.js';
 import { incompatibilities, type CompatibilityMode } from './compatibility.js';
-import { invalidChanges, type TableChange } from './schema-change.js';
+import { invalidDefinition, type DefinitionFault } from './definition-fault.js';
+import type { TableChange } from './schema-change.js';
 import type { Retention } from './retention.js';
 import type { TableDefEntity } from './table-def.entity.js';
 import { TABLE_NAME, type EvolutionMode } from './table-definition.js';
@@ -147,7 +147,7 @@ function nextLayout(current: Table, columns: readonly Column[], alteration: Tabl
   const faults: DefinitionFault[] = [];
   const before = { partitionSpecs, partitionSpecId, sortOrder };
   const layout = changedLayout(before, columns, partitionBy, sortBy, faults);
-  if (faults.length > 0) throw invalidChanges(faults);
+  if (faults.length > 0) throw invalidDefinition(faults);
   const [lost, ...others] = lostSources(layout, current.columns, columns);
   if (lost !== undefined) throw schemaIncompatible(current.tableName, lost, others);
   return layout;
@@ -165,5 +165,5 @@ function refuseOtherVersion(row: TableDefEntity, ifVersions: readonly string[] |
 function refuseOtherWindow({ idempotencyWindow }: Table, asked: WindowClass | undefined): void {
   if (asked === undefined || asked === idempotencyWindow) return;
   const message = `is fixed for the life of a table, which is ${idempotencyWindow} here: keys that were accepted would no longer be known`;
-  throw invalidChanges([{ path: '$.idempotency_window', message }]);
+  throw invalidDefinition([{ path: '$.idempotency_window', message, allowed: [idempotencyWindow] }]);
 }

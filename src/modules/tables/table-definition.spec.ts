@@ -170,6 +170,7 @@ describe('defineTable', () => {
     ['long', 'x'],
     ['long', 2 ** 53],
     ['json', { deep: [2 ** 60] }],
+    ['json', -(2 ** 64)],
     ['string', 'a\u0000'],
     ['string', '\ud800'],
     ['string', 'x'.repeat(5000)],
@@ -199,6 +200,9 @@ describe('defineTable', () => {
     ['float', -(2 ** 100)],
     ['float', 3.4028235e38],
     ['list<double>', [1e300, null]],
+    ['json', -1e300],
+    ['json', { deep: [Number.MAX_VALUE, Number.MIN_VALUE, 0.1, 2 ** 65] }],
+    ['struct<a: json>', { a: [1e300] }],
     ['struct<a: list<struct<b: double>>, c: float>', { a: [{ b: -1e300 }], c: 2 ** 60 }],
   ])('takes for a %s the default %p', (type, value) => {
     expect(define([{ name: 'a', type, default: value }]).columns[0]?.default).toEqual(value);

@@ -1,8 +1,9 @@
-import { AppError, REQUEST_INVALID, type Column } from '../../kernel/index.js';
+import type { Column } from '../../kernel/index.js';
 import type { WindowClass } from '../bus/index.js';
-import { defineColumn, type ColumnRequest, type DefinitionFault } from './column-definition.js';
-import { repeatedNames } from './column-names.js';
+import { defineColumn, type ColumnRequest } from './column-definition.js';
+import { otherThan, repeatedNames } from './column-names.js';
 import type { CompatibilityMode } from './compatibility.js';
+import { invalidDefinition, type DefinitionFault } from './definition-fault.js';
 import { countFields, withFieldIds } from './field-ids.js';
 import { faultsOfKey, keyIdsOf, withKeyRequired } from './primary-key.js';
 import type { Retention } from './retention.js';
@@ -20,7 +21,6 @@ export const TABLE_NAME = /^[a-z][a-z0-9_]{0,62}$/;
  */
 export const MAX_COLUMNS = 500;
 export const COLUMN_COUNT_RULE = `must have 1 to ${MAX_COLUMNS} columns, fields of structs and elements of lists counted`;
-const MAX_VIOLATIONS = 100;
 
 /** Whether events change the schema: strict refuses what does not fit. */
 export const EVOLUTION_MODES = ['strict', 'evolve'] as const;
@@ -77,13 +77,7 @@ export function defineTable(request: TableRequest): TableDefinition {
     refused ? [] : request.sortOrder,
     faults,
   );
-  const [first] = faults;
-  if (first !== undefined) {
-    const more = faults.length > 1 ? `, and ${faults.length - 1} more` : '';
-    throw new AppError(REQUEST_INVALID, `${first.path}: ${first.message}${more}.`, {
-      context: { violations: faults.slice(0, MAX_VIOLATIONS) },
-    });
-  }
+  if (faults.length > 0) throw invalidDefinition(faults);
   return {
     tableName,
     idempotencyWindow: request.idempotencyWindow ?? '24h',
@@ -110,9 +104,11 @@ function defineColumns(
   faults.push(...defined.flatMap((one) => one.faults));
   const names = requests.map(({ name }) => (typeof name === 'string' ? name : ''));
   for (const { index, first } of repeatedNames(names)) {
-    if (names[index] === '') continue;
+    const name = names[index] ?? '';
+    if (name === '') continue;
     const message = `has the name of column ${first}; names must differ in more than case`;
-    faults.push({ path: `${path}[${index}].name`, message });
+    const allowed = [otherThan(names[first] ?? '')];
+    faults.push({ path: `${path}[${index}].name`, message, column: name, allowed });
   }
   const columns = withFieldIds(defined.flatMap(({ column }) => column ?? []));
   const count = countFields(columns);

@@ -1,5 +1,5 @@
 import type { Column } from '../../kernel/index.js';
-import type { DefinitionFault } from './column-definition.js';
+import type { DefinitionFault } from './definition-fault.js';
 import {
   changedLayout,
   currentSpec,

@@ -16,7 +16,7 @@ import {
   type SortDirection,
   type SortField,
 } from '../../kernel/index.js';
-import type { DefinitionFault } from './column-definition.js';
+import { shownName, shownNameList, shownNames, type DefinitionFault } from './definition-fault.js';
 import type { SchemaViolation } from './tables.errors.js';
 
 /** A field of a partition spec as clients write it. */
@@ -46,9 +46,9 @@ const [, EVENT_TIME, INGESTED_AT] = METADATA_COLUMNS;
 const OWN_SOURCES: readonly Column[] = [EVENT_TIME, INGESTED_AT];
 const HOURLY: PartitionFieldRequest = { column: EVENT_TIME.name, transform: 'hour' };
 const UNSORTED_KINDS = ['json', 'list', 'struct'];
-const SHOWN_COLUMNS = 20;
+const isSortable = (column: Column): boolean => !UNSORTED_KINDS.includes(columnType(column).kind);
 
-type Refuse = (path: string, message: string) => void;
+type Refuse = (path: string, message: string, column?: string, allowed?: readonly string[]) => void;
 
 /** The layout of a new table. What is wrong goes into `faults`; the layout is of no use then. */
 export function defineLayout(
@@ -69,7 +69,13 @@ export function changedLayout(
   sortBy: readonly SortFieldRequest[] | null | undefined,
   faults: DefinitionFault[],
 ): TableLayout {
-  const refuse: Refuse = (path, message) => faults.push({ path, message });
+  const refuse: Refuse = (path, message, column, allowed) =>
+    faults.push({
+      path,
+      message,
+      ...(column !== undefined && { column }),
+      ...(allowed !== undefined && { allowed }),
+    });
   const spec = partitionBy
     ? specOf(partitionBy, columns, layout.partitionSpecs, refuse)
     : currentSpec(layout);
@@ -154,7 +160,8 @@ function specOf(
     const { transform } = request;
     const bare = { source_id: source.id, transform };
     const twice = fields.findIndex((field) => field.source_id === source.id && field.transform === transform);
-    if (twice >= 0) refuse(path, `repeats field ${twice}, ${transform} of column "${source.name}"`);
+    if (twice >= 0)
+      refuse(path, `repeats field ${twice}, ${transform} of column "${source.name}"`, source.name);
     const same = known.find((field) => field.source_id === source.id && field.transform === transform);
     fields.push({ field_id: same?.field_id ?? nextId++, ...bare });
   }
@@ -173,24 +180,21 @@ function fits(
     kinds.includes(kind) ? [name] : [],
   );
   const typed = `column "${source.name}" is of type ${columnTypeText(source).slice(0, 64)}, which takes `;
-  const offered = allowed
-    .map((name) => {
-      const most = maxWidth(name as 'hour', kind);
-      return most === undefined ? name : `${name}(n) with n from 1 to ${most}`;
-    })
-    .join(', ');
+  const offered = allowed.map((name) => {
+    const most = maxWidth(name as 'hour', kind);
+    return most === undefined ? name : `${name}(n) with n from 1 to ${most}`;
+  });
+  const refuseTransform = (message: string): false => {
+    refuse(`${path}.transform`, `${typed}${message}`, source.name, offered);
+    return false;
+  };
   const transform = parseTransform(text);
   if (transform === undefined || !allowed.includes(transform.kind)) {
-    refuse(`${path}.transform`, `${typed}${offered || 'no transform'}; found ${text.slice(0, 32)}`);
-    return false;
+    return refuseTransform(`${offered.join(', ') || 'no transform'}; found ${text.slice(0, 32)}`);
   }
   const most = maxWidth(transform.kind, kind);
   if ('width' in transform && most !== undefined && transform.width > most) {
-    refuse(
-      `${path}.transform`,
-      `${typed}${transform.kind}(n) with n from 1 to ${most}; found ${transform.width}`,
-    );
-    return false;
+    return refuseTransform(`${transform.kind}(n) with n from 1 to ${most}; found ${transform.width}`);
   }
   return true;
 }
@@ -208,13 +212,15 @@ function sortOrderOf(
     const source = sourceOf(column, columns, path, refuse);
     if (source === undefined) continue;
     const { kind } = columnType(source);
-    if (UNSORTED_KINDS.includes(kind))
+    if (!isSortable(source))
       refuse(
         path,
         `column "${source.name}" is of type ${kind}, which has no order to sort by; allowed are scalar types but json`,
+        source.name,
+        shownNames([...columns, ...OWN_SOURCES].filter((each) => isSortable(each))),
       );
     const twice = fields.findIndex((field) => field.source_id === source.id);
-    if (twice >= 0) refuse(path, `column "${source.name}" is in the order already, at ${twice}`);
+    if (twice >= 0) refuse(path, `column "${source.name}" is in the order already, at ${twice}`, source.name);
     fields.push({ source_id: source.id, direction: direction ?? 'asc' });
   }
   return fields;
@@ -230,9 +236,8 @@ function sourceOf(
   const candidates = [...columns, ...OWN_SOURCES];
   const found = candidates.find((column) => column.name === name);
   if (found === undefined) {
-    const shown = candidates.slice(0, SHOWN_COLUMNS).map((column) => column.name);
-    const more = candidates.length > shown.length ? `, and ${candidates.length - shown.length} more` : '';
-    refuse(path, `there is no column "${name.slice(0, 128)}"; allowed are ${shown.join(', ')}${more}`);
+    const message = `there is no column "${shownName(name)}"; allowed are ${shownNameList(candidates)}`;
+    refuse(path, message, name, shownNames(candidates));
   }
   return found;
 }

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { AppError, typedField, type TypedField } from '../../kernel/index.js';
+import { AppError, type Column } from '../../kernel/index.js';
 import { Notifications, Transactions } from '../../database/index.js';
 import type { WindowClass } from '../bus/index.js';
 import { FORBIDDEN } from '../tenancy/index.js';
@@ -16,7 +16,9 @@ export interface IngestTable {
   readonly schemaVersion: number;
   readonly catalogEpoch: number;
   readonly validator: RecordValidator;
-  readonly fields: readonly TypedField[];
+  readonly columns: readonly Column[];
+  /** Field ids of the primary key's columns; none where the table has no key. */
+  readonly primaryKeyIds: readonly number[];
   /** Unknown fields and other types change the schema. */
   readonly evolves: boolean;
   /** True also for a table without columns, which takes them from its first events in either mode. */
@@ -112,7 +114,8 @@ export class TableRegistry implements OnModuleInit, OnModuleDestroy {
         schemaVersion: row.schema_version,
         catalogEpoch: row.catalog_epoch,
         validator: new RecordValidator(row.columns, row.primary_key_ids, { dropsUnknownNulls: evolves }),
-        fields: row.columns.map(typedField),
+        columns: row.columns,
+        primaryKeyIds: row.primary_key_ids ?? [],
         evolves,
         learns: evolves || row.columns.length === 0,
       };

@@ -1,11 +1,11 @@
 import { AppError } from '../../../kernel/index.js';
 import { SCHEMA_VIOLATION } from '../tables.errors.js';
 import { memberPath } from '../violation.js';
+import { shownName } from '../definition-fault.js';
 import type { TooManyFields } from './field-budget.js';
 import type { GrowthFault } from './growth-faults.js';
 
 const SHOWN_FAULTS = 100;
-const SHOWN_CHARS = 128;
 
 /** Where a request has the field of a fault. */
 export interface FaultPlace {
@@ -27,7 +27,7 @@ export class GrowthRefusal extends AppError {
   ) {
     const violations = faults.slice(0, SHOWN_FAULTS).map((fault) => ({
       ...place(fault),
-      column: shown(fault.path[0] ?? ''),
+      column: shownName(fault.path[0] ?? ''),
       rule: fault.rule,
       message: fault.message,
     }));
@@ -48,5 +48,3 @@ export const beyondInference = (
   tableName: string | undefined,
   { field, message }: TooManyFields,
 ): GrowthRefusal => new GrowthRefusal(tableName, [{ path: [field], rule: 'column_limit', message }]);
-
-const shown = (name: string): string => name.slice(0, SHOWN_CHARS).toWellFormed();

@@ -1,0 +1,85 @@
+import { inTurns, typedField, type Column, type TypedField } from '../../../kernel/index.js';
+import type { EventOp } from '../../bus/index.js';
+import { countFields, lastFieldId } from '../field-ids.js';
+import { RecordValidator } from '../record-validator.js';
+import { MAX_COLUMNS } from '../table-definition.js';
+import { grownColumns, type Growing } from './grown-columns.js';
+import { FieldNeeds } from './needed-fields.js';
+
+/** A record whose own fields are right, with its payload as it was sent. */
+export interface SampleRecord {
+  readonly op: EventOp;
+  readonly payload: Record<string, unknown>;
+}
+
+interface LearningTable {
+  readonly columns: readonly Column[];
+  readonly primaryKeyIds: readonly number[];
+  readonly evolves: boolean;
+}
+
+/** A value may need several steps up to json. */
+const MAX_STEPS = 10;
+/** Without a record that was left out, the schema may be one that refuses another. */
+const MAX_ROUNDS = 3;
+
+/**
+ * What the records need of their table beyond what it has. A record is judged by the schema that all of them would make:
+ * one that it would refuse teaches nothing, and with `allOrNone` neither do the others. Changes no payload. Throws
+ * `TooManyFields`.
+ */
+export async function taughtFields(
+  table: LearningTable,
+  records: readonly SampleRecord[],
+  allOrNone: boolean,
+): Promise<TypedField[]> {
+  const validator = validatorOf(table, table.columns);
+  let teachers = records.filter(({ op }) => validator.for(op) !== undefined);
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const { needed, refused } = await lessonOf(table, teachers);
+    if (refused.size === 0) return needed;
+    if (allOrNone) return [];
+    teachers = teachers.filter((record) => !refused.has(record));
+  }
+  return [];
+}
+
+/** What the records need first, and those that the schema would refuse that they come to in the end. */
+async function lessonOf(
+  table: LearningTable,
+  records: readonly SampleRecord[],
+): Promise<{ needed: TypedField[]; refused: ReadonlySet<SampleRecord> }> {
+  const rules = { forGood: !table.evolves };
+  let grown: Growing = { columns: table.columns, lastColumnId: lastFieldId(table.columns) };
+  let needed: TypedField[] | undefined;
+  let observed = records;
+  let refused: readonly SampleRecord[] = [];
+  for (let step = 0; step < MAX_STEPS; step++) {
+    const needs = new FieldNeeds(grown.columns.map(typedField));
+    await inTurns(observed, ({ payload }, index) => needs.observe(payload, index));
+    const more = needs.result(rules);
+    needed ??= more;
+    if (more.length === 0) break;
+    grown = grownColumns(grown, more);
+    // The growth itself is refused then.
+    if (countFields(grown.columns) > MAX_COLUMNS) return { needed, refused: new Set() };
+    refused = await refusedBy(validatorOf(table, grown.columns), records);
+    if (refused.length === 0) break;
+    observed = refused;
+  }
+  return { needed: needed ?? [], refused: new Set(refused) };
+}
+
+const validatorOf = ({ primaryKeyIds, evolves }: LearningTable, columns: readonly Column[]) =>
+  new RecordValidator(columns, primaryKeyIds, { dropsUnknownNulls: evolves });
+
+async function refusedBy(
+  validator: RecordValidator,
+  records: readonly SampleRecord[],
+): Promise<SampleRecord[]> {
+  const refused: SampleRecord[] = [];
+  await inTurns(records, (record) => {
+    if (validator.for(record.op)?.accepts(record.payload) !== true) refused.push(record);
+  });
+  return refused;
+}
