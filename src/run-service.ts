@@ -11,7 +11,7 @@ import { createFirstTenant } from './first-tenant.js';
 import { Transactions } from './database/index.js';
 import { armFailpoints, createLogger, type Logger } from './kernel/index.js';
 import { endLeases } from './modules/bus/index.js';
-import { startService, type Service } from './service.js';
+import { ListenError, startService, type Service } from './service.js';
 
 const USAGE = `Usage: npm start
 
@@ -122,7 +122,8 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 /** What the operator can mend is told in plain words; anything else goes to the log with its stack. */
 function reportFault(error: unknown, logger: Logger | undefined): void {
-  if (error instanceof SettingsError || error instanceof EmbeddedError || logger === undefined) {
+  const plain = [SettingsError, EmbeddedError, ListenError].some((type) => error instanceof type);
+  if (plain || logger === undefined) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   } else {
     logger.fatal({ err: error }, 'Tidemark cannot go on');

@@ -7,6 +7,21 @@ import type { Logger } from './kernel/index.js';
 import { nestLogger } from './nest-logger.js';
 import { takeScratchFolder } from './scratch-folder.js';
 
+/** The service cannot listen where its settings say. The message is for who starts it. */
+export class ListenError extends Error {
+  constructor({ host, port }: Settings['http'], fault: keyof typeof LISTEN_FAULTS, cause: unknown) {
+    super(`Cannot listen on ${host}:${port}: ${LISTEN_FAULTS[fault]}`, { cause });
+    this.name = 'ListenError';
+  }
+}
+
+const LISTEN_FAULTS = {
+  EADDRINUSE:
+    'another process has the port. Stop it, or set TIDEMARK_HTTP_PORT to another port; 0 takes a free one.',
+  EACCES: 'this user may not use the port. Set TIDEMARK_HTTP_PORT to one above 1023.',
+  EADDRNOTAVAIL: 'that is no address of this machine. Set TIDEMARK_HTTP_HOST to one of its own.',
+} as const;
+
 /** A service that listens. */
 export interface Service {
   readonly app: NestFastifyApplication;
@@ -34,7 +49,7 @@ export async function startService(
   try {
     serveApiDocs(app);
     await prepare(app);
-    await app.listen(settings.http.port, settings.http.host);
+    await listen(app, settings.http);
   } catch (error) {
     await app.close().catch(() => undefined);
     await removeScratch();
@@ -48,6 +63,17 @@ export async function startService(
       await removeScratch();
     },
   };
+}
+
+async function listen(app: NestFastifyApplication, http: Settings['http']): Promise<void> {
+  try {
+    await app.listen(http.port, http.host);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL')
+      throw new ListenError(http, code, error);
+    throw error;
+  }
 }
 
 async function stopWithin(app: NestFastifyApplication, graceMs: number): Promise<void> {

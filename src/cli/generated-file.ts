@@ -8,13 +8,24 @@ export interface GeneratedFile {
   readonly text: string;
 }
 
-/** Writes the files, or with `--check` compares them and sets the exit code to 1 where one is out of date. */
+/**
+ * Writes the files, or with `--check` compares them and sets the exit code to 1 where one is out of date. With any other
+ * argument it says how it is used, and writes nothing.
+ */
 export async function writeOrCheck(
   files: readonly GeneratedFile[],
   args: readonly string[],
   command: string,
 ): Promise<void> {
   const check = args.includes('--check');
+  if (args.some((arg) => arg !== '--check')) {
+    const help = args.includes('--help') || args.includes('-h');
+    const names = files.map(({ path }) => path).join(' and ');
+    const usage = `Usage: ${command} [-- --check]\n\nWrites ${names}; with --check it only says whether they are up to date.\n`;
+    (help ? process.stdout : process.stderr).write(usage);
+    process.exitCode = help ? 0 : 2;
+    return;
+  }
   for (const { path, text } of files) {
     const shown = relative(process.cwd(), resolve(path));
     if (!check) {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, realpath, rm } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Settings } from '../config/index.js';
 import type { Logger } from '../kernel/index.js';
@@ -60,9 +60,17 @@ export async function startEmbedded(settings: Settings, logger: Logger): Promise
 
 /** As root, Postgres runs as another user, who must get through the data dir but need not list it. */
 async function openDataDir(path: string): Promise<string> {
-  const isNew = (await mkdir(path, { recursive: true })) !== undefined;
-  if (isNew) await chmod(path, process.getuid?.() === 0 ? 0o711 : 0o700);
-  return realpath(path);
+  try {
+    const isNew = (await mkdir(path, { recursive: true })) !== undefined;
+    if (isNew) await chmod(path, process.getuid?.() === 0 ? 0o711 : 0o700);
+    await access(path, constants.W_OK | constants.X_OK);
+    return await realpath(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new EmbeddedError(
+      `${path} cannot be the data dir (${code}). Set TIDEMARK_DATA_DIR to a folder that this user may write to.`,
+    );
+  }
 }
 
 /** A cluster without its secrets cannot be opened; keys of an earlier cluster mean nothing to a new one. */

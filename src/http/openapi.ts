@@ -33,7 +33,12 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
     .setVersion('1')
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
     .addBearerAuth(
-      { type: 'http', scheme: 'bearer', description: 'An API key. It decides the tenant.' },
+      {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'API key',
+        description: 'An API key. It decides the tenant. Calls on tenants take the platform key.',
+      },
       'bearer',
     )
     .addSecurityRequirements('bearer')

@@ -1,9 +1,13 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { apiDocumentYaml } from '../../src/cli/api-document.js';
 import { firstDifference } from '../../src/cli/generated-file.js';
 import { configurationPage, errorsPage } from '../../src/cli/reference-pages.js';
+import { DIST } from '../support/service.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -11,6 +15,7 @@ interface Operation {
   readonly operationId: string;
   readonly summary?: string;
   readonly parameters?: readonly { readonly name: string; readonly in: string }[];
+  readonly requestBody?: { readonly content: Record<string, { readonly schema: { example?: unknown } }> };
   readonly responses: Record<string, unknown>;
 }
 
@@ -35,6 +40,23 @@ describe('generated files', () => {
   ])('%s is what the code says', async (path, generate) => {
     expect(firstDifference(await readFile(resolve(ROOT, path), 'utf8'), await generate())).toBeUndefined();
   });
+
+  it.each([
+    ['openapi', '--help', 0],
+    ['docs', '--help', 0],
+    ['docs', '--chekc', 2],
+  ])('are not written by npm run %s -- %s', (command, arg, status) => {
+    const folder = mkdtempSync(join(tmpdir(), 'tidemark-generated-'));
+    try {
+      const script = join(DIST, 'src/cli', `${command}.js`);
+      const run = spawnSync(process.execPath, [script, arg], { cwd: folder, encoding: 'utf8' });
+      expect(run.status).toBe(status);
+      expect(run.stdout + run.stderr).toContain(`Usage: npm run ${command} [-- --check]`);
+      expect(readdirSync(folder)).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
 
 describe('the API document', () => {
@@ -55,6 +77,21 @@ describe('the API document', () => {
       );
     });
     expect(lacking).toEqual([]);
+  });
+
+  it('shows NDJSON as it is sent: the records of the JSON body, one a line', () => {
+    const bodies = operations.flatMap(({ operation }) => {
+      const content = operation.requestBody?.content ?? {};
+      const [json, lines] = [content['application/json'], content['application/x-ndjson']];
+      return lines === undefined ? [] : [{ json: json?.schema.example, lines: lines.schema.example }];
+    });
+    expect(bodies).toHaveLength(2);
+    for (const { json, lines } of bodies) {
+      const sent = String(lines).trimEnd().split('\n');
+      expect({ records: sent.map((line) => JSON.parse(line) as unknown) }).toEqual({
+        records: (json as { readonly records: unknown }).records,
+      });
+    }
   });
 
   it('refers to schemas that it has', () => {

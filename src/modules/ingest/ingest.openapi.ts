@@ -1,12 +1,11 @@
 import { applyDecorators } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
-  ApiBody,
-  ApiConsumes,
   ApiHeader,
   ApiOkResponse,
   ApiOperation,
   ApiQuery,
+  type ApiOperationOptions,
 } from '@nestjs/swagger';
 import { IngestReplyDto } from './ingest.dto.js';
 import { MAX_KEY_BYTES, MAX_RECORDS } from './ingest-limits.js';
@@ -50,13 +49,13 @@ const BODY = {
         event_time: '2026-03-01T09:30:00Z',
         payload: { order_id: 1001, amount: '12.50', currency: 'EUR' },
       },
+      { idempotency_key: 'order-1002', payload: { order_id: 1002, amount: '7.00', currency: 'EUR' } },
     ],
     wait_for_visibility: true,
   },
 } as const;
 
-/** Of the dry run of inference. */
-export const SAMPLE = {
+const SAMPLE = {
   type: 'object',
   required: ['records'],
   additionalProperties: false,
@@ -64,9 +63,33 @@ export const SAMPLE = {
     records: { type: 'array', minItems: 1, maxItems: MAX_RECORDS, items: RECORD },
   },
   example: {
-    records: [{ payload: { order_id: 1001, amount: 12.5, placed_at: '2026-03-01T09:30:00Z' } }],
+    records: [
+      { payload: { order_id: 1001, amount: 12.5, placed_at: '2026-03-01T09:30:00Z' } },
+      { payload: { order_id: 1002, amount: 7, placed_at: '2026-03-01T09:31:00Z' } },
+    ],
   },
 } as const;
+
+type RequestBody = NonNullable<ApiOperationOptions['requestBody']>;
+
+/** A body of events. Of NDJSON the document can only show lines: they have no schema of their own in OpenAPI 3.0. */
+const bodyOf = (json: typeof BODY | typeof SAMPLE): RequestBody =>
+  ({
+    required: true,
+    content: {
+      'application/json': { schema: json },
+      'application/x-ndjson': {
+        schema: {
+          type: 'string',
+          description: 'One record a line, each as in `records` of the JSON body.',
+          example: json.example.records.map((record) => `${JSON.stringify(record)}\n`).join(''),
+        },
+      },
+    },
+  }) as never;
+
+/** Of the dry run of inference. */
+export const SAMPLE_BODY = bodyOf(SAMPLE);
 
 /** The ingest call is read from raw bytes, so its description is written by hand. */
 export const DescribeIngest = (): MethodDecorator =>
@@ -76,8 +99,8 @@ export const DescribeIngest = (): MethodDecorator =>
       summary: 'Write events',
       description:
         'All records are kept or none is. With `on_invalid` quarantine, records that do not fit go to the dead letters instead of refusing the request; each needs a usable key. NDJSON has one record a line; the options are query parameters then. Both may be compressed with gzip or zstd.',
+      requestBody: bodyOf(BODY),
     }),
-    ApiConsumes('application/json', 'application/x-ndjson'),
     ApiHeader({
       name: 'Idempotency-Key',
       required: false,
@@ -85,8 +108,7 @@ export const DescribeIngest = (): MethodDecorator =>
     }),
     ApiQuery({ name: 'on_invalid', required: false, enum: ['refuse', 'quarantine'] }),
     ApiQuery({ name: 'wait_for_visibility', required: false, type: Boolean }),
-    ApiQuery({ name: 'visibility_timeout_ms', required: false, type: Number }),
-    ApiBody({ required: true, schema: BODY as never }),
+    ApiQuery({ name: 'visibility_timeout_ms', required: false, schema: { type: 'integer', minimum: 0 } }),
     ApiAcceptedResponse({ type: IngestReplyDto, description: 'The events are durable.' }),
     ApiOkResponse({ type: IngestReplyDto, description: 'The events were waited for and are visible.' }),
   );

@@ -1,8 +1,8 @@
 import { Body, Controller, HttpCode, HttpStatus, Inject, Post } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { dtoQuery, type IngestBody } from '../../http/index.js';
 import { Caller, Roles, type CallerIdentity } from '../tenancy/index.js';
-import { SAMPLE } from './ingest.openapi.js';
+import { SAMPLE_BODY } from './ingest.openapi.js';
 import { InferenceDto, InferenceQuery, toInferenceDto } from './schema-inference.dto.js';
 import { SchemaInference } from './schema-inference.service.js';
 
@@ -19,9 +19,8 @@ export class SchemaInferenceController {
     summary: 'Say what would be made of a sample',
     description:
       'A dry run: nothing is stored. The sample is a body of ingest, JSON or NDJSON, compressed or not; keys are not needed.',
+    requestBody: SAMPLE_BODY,
   })
-  @ApiConsumes('application/json', 'application/x-ndjson')
-  @ApiBody({ required: true, schema: SAMPLE as never })
   @ApiOkResponse({ type: InferenceDto })
   async infer(
     @Caller() { tenantId }: CallerIdentity,
