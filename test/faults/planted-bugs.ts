@@ -49,7 +49,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   WHERE c.tenant_id = p_tenant AND c.catalog_epoch = p_epoch
   RETURNING c.last_token - (SELECT sum(r) FROM unnest(p_records) r) INTO v_base;`,
         text: `  v_base := nextval('planted_token');
-  PERFORM pg_sleep(random() * 0.05);
+  PERFORM pg_sleep(random() * 0.5);
   UPDATE tenant_clock c SET last_token = greatest(c.last_token, v_base + (SELECT sum(r) FROM unnest(p_records) r))
   WHERE c.tenant_id = p_tenant AND c.catalog_epoch = p_epoch;`,
       },
@@ -152,11 +152,17 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   UPDATE ingest_generation`,
         text: `  UPDATE ingest_generation`,
       },
-      // Longer calls, so that a rotation falls into one.
+      // Longer calls that begin apart, so that a rotation falls between two of the same keys.
+      {
+        file: INGEST_MIGRATION,
+        anchor: '  SELECT number INTO v_generation FROM ingest_generation WHERE class = p_class;\n',
+        text: `  PERFORM pg_sleep(random() * 0.2);
+  SELECT number INTO v_generation FROM ingest_generation WHERE class = p_class;\n`,
+      },
       {
         file: INGEST_MIGRATION,
         anchor: '  v_now := clock_timestamp();\n',
-        text: '  PERFORM pg_sleep(0.1);\n  v_now := clock_timestamp();\n',
+        text: '  PERFORM pg_sleep(0.2);\n  v_now := clock_timestamp();\n',
       },
     ],
   },

@@ -130,7 +130,13 @@ export const SCENARIOS = {
     services: ONE_COORDINATOR,
     // Windows of four seconds: longer than a twin may come late, and short enough for several rotations.
     env: { TIDEMARK_WINDOW_DIVISOR: '21600', TIDEMARK_PURGE_CRON: '* * * * * *' },
-    plan: { ...base, seconds: 25, writers: writers(4, { twins: 1, pauseMs: [0, 10] }), receipts: false },
+    plan: {
+      ...base,
+      tenants: 4,
+      seconds: 25,
+      writers: writers(12, { twins: 1, pauseMs: [0, 10] }),
+      receipts: false,
+    },
   },
   'kills after uploads': {
     services: ONE_COORDINATOR,
