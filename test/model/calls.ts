@@ -1,34 +1,42 @@
+import { pathText, typeText } from './column-types.js';
 import type { Sample } from './values.js';
 
-/** A column as a call defines it. */
+/** A column as a call defines it, or a part of one. */
 export interface ColumnSpec {
   readonly name: string;
+  /** Of a scalar its type; else `list` or `struct`, and `parts` say more. */
   readonly type: string;
+  /** Of a struct its fields, of a list its only part, `element`. */
+  readonly parts?: readonly ColumnSpec[];
   readonly nullable: boolean;
-  readonly filling: Sample | undefined;
+  /** For events that lack it, as it is sent; undefined: it has none. */
+  readonly filling: unknown;
 }
 
+/** Names from a column down to one of its parts. */
+export type Path = readonly [string, ...string[]];
+
 export type Change =
-  | { readonly op: 'add_column'; readonly column: ColumnSpec }
-  | { readonly op: 'drop_column'; readonly name: string }
-  | { readonly op: 'rename_column'; readonly from: string; readonly to: string }
-  | { readonly op: 'change_type'; readonly name: string; readonly type: string }
-  | { readonly op: 'set_nullable'; readonly name: string; readonly nullable: boolean }
-  | { readonly op: 'set_default'; readonly name: string; readonly filling: Sample | undefined }
-  | { readonly op: 'move_column'; readonly name: string; readonly after: string | null }
+  /** Of the table itself where `under` is empty. */
+  | { readonly op: 'add_column'; readonly under: readonly string[]; readonly column: ColumnSpec }
+  | { readonly op: 'drop_column'; readonly path: Path }
+  | { readonly op: 'rename_column'; readonly path: Path; readonly to: string }
+  | { readonly op: 'change_type'; readonly path: Path; readonly type: string }
+  | { readonly op: 'set_nullable'; readonly path: Path; readonly nullable: boolean }
+  | { readonly op: 'set_default'; readonly path: Path; readonly filling: unknown }
+  /** `after` is the name of one that stands beside it. */
+  | { readonly op: 'move_column'; readonly path: Path; readonly after: string | null }
   | { readonly op: 'rename_table'; readonly to: string };
 
 export type Op = 'insert' | 'upsert' | 'delete';
 export type Mode = 'none' | 'backward' | 'forward' | 'full';
 
-/** A record of a write. Fields that are absent are left out; null is sent. */
+/** A record of a write. */
 export interface RecordSpec {
   readonly key: string | undefined;
   readonly op: Op;
   readonly time: Sample | undefined;
-  readonly fields: Readonly<Record<string, Sample | null>>;
-  /** A field that no table of that version takes. */
-  readonly misfit?: Readonly<Record<string, unknown>> | undefined;
+  readonly payload: Readonly<Record<string, unknown>>;
 }
 
 export interface Write {
@@ -120,11 +128,11 @@ export function httpOf(call: Call): HttpCall {
   }
 }
 
-export const columnJson = ({ name, type, nullable, filling }: ColumnSpec) => ({
+export const columnJson = ({ name, type, parts, nullable, filling }: ColumnSpec) => ({
   name,
-  type,
+  type: typeText({ type, parts }),
   nullable,
-  ...(filling !== undefined && { default: filling.sent }),
+  ...(filling !== undefined && { default: filling }),
 });
 
 const layoutJson = ({ partitionSpec, sortOrder }: LayoutSpec) => ({
@@ -133,19 +141,30 @@ const layoutJson = ({ partitionSpec, sortOrder }: LayoutSpec) => ({
 });
 
 function changeJson(change: Change): object {
-  if (change.op === 'add_column') return { op: change.op, column: columnJson(change.column) };
-  if (change.op !== 'set_default') return change;
-  return { op: change.op, name: change.name, default: change.filling?.sent ?? null };
+  if (change.op === 'rename_table') return change;
+  if (change.op === 'add_column') {
+    const { op, under, column } = change;
+    return { op, column: { ...columnJson(column), name: pathText([...under, column.name]) } };
+  }
+  const { op, path, ...more } = change;
+  const name = pathText(path);
+  switch (change.op) {
+    case 'rename_column':
+      return { op, from: name, to: change.to };
+    case 'set_default':
+      return { op, name, default: change.filling ?? null };
+    case 'move_column': {
+      const { after } = change;
+      return { op, name, after: after === null ? null : pathText([...path.slice(0, -1), after]) };
+    }
+    default:
+      return { op, name, ...more };
+  }
 }
 
-export function recordJson({ key, op, time, fields, misfit }: RecordSpec): object {
-  const payload = Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [name, value === null ? null : value.sent]),
-  );
-  return {
-    ...(key !== undefined && { idempotency_key: key }),
-    ...(op !== 'insert' && { op }),
-    ...(time !== undefined && { event_time: time.sent }),
-    payload: { ...payload, ...misfit },
-  };
-}
+export const recordJson = ({ key, op, time, payload }: RecordSpec): object => ({
+  ...(key !== undefined && { idempotency_key: key }),
+  ...(op !== 'insert' && { op }),
+  ...(time !== undefined && { event_time: time.sent }),
+  payload,
+});

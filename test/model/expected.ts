@@ -1,9 +1,10 @@
 import type { Answer as HttpAnswer } from '../support/service-client.js';
 import { columnJson, type Call } from './calls.js';
+import { queryTypeText } from './column-types.js';
 import type { Answer, Event, Table } from './reference.js';
 import { layoutJson } from './reference-layout.js';
 import { isRefusal } from './refusal.js';
-import { shownAs } from './values.js';
+import { shown } from './reference-values.js';
 
 const STATUS: Readonly<Record<string, number>> = {
   TABLE_NOT_FOUND: 404,
@@ -37,18 +38,15 @@ export interface TableJson {
   readonly schema: { readonly columns: readonly ColumnJson[] };
 }
 
-/** As a query answers them: its types say nothing of nulls. */
+/** As a query answers them. */
 export const columnsOf = ({ columns }: Table) => [
-  ...columns.map(({ name, type }) => ({ name, type: type.replaceAll(' not null', '') })),
+  ...columns.map((column) => ({ name: column.name, type: queryTypeText(column) })),
   ...METADATA,
 ];
 
 /** As `comparableRow` makes it of what a query answers. */
 export function rowOf({ token, time, key, fields }: Event, { columns }: Table): unknown[] {
-  const values = columns.map(({ id }) => {
-    const field = fields.get(id);
-    return field === undefined ? null : shownAs(field.value, field.type);
-  });
+  const values = columns.map((column) => shown(fields.get(column.id), column));
   return [...values, token, time?.shown ?? BY_ARRIVAL, BY_ARRIVAL, key];
 }
 

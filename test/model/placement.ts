@@ -1,4 +1,5 @@
 import type { Event, Table } from './reference.js';
+import { shown } from './reference-values.js';
 
 /**
  * Of the folders in a file's key, those that a row of the table must have, as far as they follow from its event time or
@@ -9,7 +10,7 @@ export function foldersOf({ time, fields }: Event, { layout, columns, key }: Tab
   if (key.length > 0) return [];
   return (layout.specs[layout.spec] ?? []).flatMap(({ source, transform }) => {
     const column = columns.find(({ id }) => id === source);
-    const value = source === -1 ? time?.shown : fields.get(source)?.value.shown;
+    const value = source === -1 ? time?.shown : column && shown(fields.get(source), column);
     if (typeof value !== 'string' && typeof value !== 'number') return [];
     const text = String(value);
     if (source === -1) return timeFolders(text, transform);

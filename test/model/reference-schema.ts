@@ -1,18 +1,8 @@
-import type { Alter, Change, ColumnSpec, Mode, RecordSpec } from './calls.js';
+import type { Alter, Change, Mode, Path, RecordSpec } from './calls.js';
 import { changedLayout, lacksSource, type Layout } from './reference-layout.js';
 import { isRefusal, refused, type Refusal } from './refusal.js';
-import { isOrBecomes, type Sample } from './values.js';
-
-/** `id` is the column's for ever, and of no other. */
-export interface Column extends ColumnSpec {
-  readonly id: number;
-}
-
-/** A value with the type of its column when it was accepted. */
-export interface AcceptedField {
-  readonly type: string;
-  readonly value: Sample;
-}
+import { fits, stored, withIds, type Column, type Stored } from './reference-values.js';
+import { isOrBecomes } from './values.js';
 
 /** What changes of a table change. */
 export interface Definition {
@@ -41,14 +31,7 @@ export function changed(
     if (isRefusal(next)) return next;
     columns = next;
   }
-  const broken = before.columns.some((column) =>
-    breaks(
-      column,
-      columns.find(({ id }) => id === column.id),
-      mode,
-    ),
-  );
-  if (broken) return refused('SCHEMA_INCOMPATIBLE');
+  if (breakAny(before.columns, columns, mode)) return refused('SCHEMA_INCOMPATIBLE');
   const layout = changedLayout(before.layout, columns, asked);
   if (isRefusal(layout)) return layout;
   return lacksSource(layout, columns) ? refused('SCHEMA_INCOMPATIBLE') : { name, columns, key, mode, layout };
@@ -58,29 +41,84 @@ export function changed(
 export function changedColumns(
   columns: readonly Column[],
   key: readonly number[],
-  change: Exclude<Change, { op: 'rename_table' }>,
+  change: ColumnChange,
   newId: () => number,
 ): readonly Column[] | Refusal {
-  const named = (name: string) => columns.find((column) => column.name === name);
-  const isTaken = (name: string, self?: Column) =>
-    columns.some((column) => column !== self && column.name.toLowerCase() === name.toLowerCase());
-  if (change.op === 'add_column') {
-    if (isTaken(change.column.name)) return refused('REQUEST_INVALID');
-    if (!change.column.nullable) return refused('SCHEMA_INCOMPATIBLE');
-    return [...columns, { ...change.column, id: newId() }];
-  }
-  const column = named(change.op === 'rename_column' ? change.from : change.name);
+  if (change.op === 'add_column') return added(columns, change, newId);
+  const next = changedAt(columns, change.path, undefined, (column, siblings, parent) =>
+    changedSiblings(column, siblings, parent, key, change),
+  );
+  if (isRefusal(next) || change.path.length === 1) return next;
+  // The default of a whole column must go on to fit.
+  const [name] = change.path;
+  const whole = next.find((column) => column.name === name);
+  const stillFits = whole?.filling === undefined || fits(whole, whole.filling);
+  return stillFits ? next : refused('REQUEST_INVALID');
+}
+
+type ColumnChange = Exclude<Change, { op: 'rename_table' }>;
+type ChangeOf<O extends Change['op']> = Extract<Change, { op: O }>;
+
+function added(
+  columns: readonly Column[],
+  { under: [name, ...below], column }: ChangeOf<'add_column'>,
+  newId: () => number,
+): readonly Column[] | Refusal {
+  const addedTo = (siblings: readonly Column[]) => {
+    if (isTaken(siblings, column.name)) return refused('REQUEST_INVALID');
+    return column.nullable ? [...siblings, withIds(column, newId)] : refused('SCHEMA_INCOMPATIBLE');
+  };
+  if (name === undefined) return addedTo(columns);
+  return changedAt(columns, [name, ...below], undefined, (parent, siblings) => {
+    if (parent.type !== 'struct' || (column.parts && column.filling)) return refused('REQUEST_INVALID');
+    const parts = addedTo(parent.parts ?? []);
+    return isRefusal(parts)
+      ? parts
+      : siblings.map((other) => (other === parent ? { ...parent, parts } : other));
+  });
+}
+
+/** The columns with those changed that stand where the path leads. */
+function changedAt(
+  siblings: readonly Column[],
+  [name, next, ...below]: Path,
+  parent: Column | undefined,
+  change: (column: Column, siblings: readonly Column[], parent?: Column) => readonly Column[] | Refusal,
+): readonly Column[] | Refusal {
+  const column = siblings.find((other) => other.name === name);
   if (column === undefined) return refused('REQUEST_INVALID');
+  if (next === undefined) return change(column, siblings, parent);
+  const parts = changedAt(column.parts ?? [], [next, ...below], column, change);
+  return isRefusal(parts)
+    ? parts
+    : siblings.map((other) => (other === column ? { ...column, parts } : other));
+}
+
+const isTaken = (siblings: readonly Column[], name: string, self?: Column): boolean =>
+  siblings.some((column) => column !== self && column.name.toLowerCase() === name.toLowerCase());
+
+/** What stands beside the column, and itself, after the change. `parent`: what it is a part of. */
+function changedSiblings(
+  column: Column,
+  siblings: readonly Column[],
+  parent: Column | undefined,
+  key: readonly number[],
+  change: Exclude<ColumnChange, { op: 'add_column' }>,
+): readonly Column[] | Refusal {
   const become = (more: Partial<Column>) =>
-    columns.map((other) => (other === column ? { ...column, ...more } : other));
+    siblings.map((other) => (other === column ? { ...column, ...more } : other));
+  // It cannot lack, has no other name and no default.
+  const isElement = parent?.type === 'list';
   switch (change.op) {
     case 'drop_column':
-      if (columns.length === 1) return refused('REQUEST_INVALID');
+      if (isElement || siblings.length === 1) return refused('REQUEST_INVALID');
       return key.includes(column.id)
         ? refused('SCHEMA_INCOMPATIBLE')
-        : columns.filter((other) => other !== column);
+        : siblings.filter((other) => other !== column);
     case 'rename_column':
-      return isTaken(change.to, column) ? refused('REQUEST_INVALID') : become({ name: change.to });
+      return isElement || isTaken(siblings, change.to, column)
+        ? refused('REQUEST_INVALID')
+        : become({ name: change.to });
     case 'change_type':
       return isOrBecomes(column.type, change.type)
         ? become({ type: change.type })
@@ -89,10 +127,14 @@ export function changedColumns(
       return (column.nullable && !change.nullable) || (change.nullable && key.includes(column.id))
         ? refused('SCHEMA_INCOMPATIBLE')
         : become({ nullable: change.nullable });
-    case 'set_default':
-      return become({ filling: change.filling });
+    case 'set_default': {
+      const mayHave = parent === undefined || (!isElement && column.parts === undefined);
+      return change.filling === undefined || mayHave
+        ? become({ filling: change.filling })
+        : refused('REQUEST_INVALID');
+    }
     case 'move_column': {
-      const others = columns.filter((other) => other !== column);
+      const others = siblings.filter((other) => other !== column);
       if (change.after === null) return [column, ...others];
       const place = others.findIndex(({ name }) => name === change.after) + 1;
       return place === 0 ? refused('REQUEST_INVALID') : others.toSpliced(place, 0, column);
@@ -106,36 +148,39 @@ function breaks(before: Column, after: Column | undefined, mode: Mode): boolean 
   if (after === undefined || after.name !== before.name) return true;
   const writers = !after.nullable && before.filling !== undefined && after.filling === undefined;
   const readers = after.type !== before.type || (after.nullable && !before.nullable);
-  return (mode !== 'forward' && writers) || (mode !== 'backward' && readers);
+  if ((mode !== 'forward' && writers) || (mode !== 'backward' && readers)) return true;
+  return breakAny(before.parts ?? [], after.parts ?? [], mode);
 }
+
+const breakAny = (before: readonly Column[], after: readonly Column[], mode: Mode): boolean =>
+  before.some((column) =>
+    breaks(
+      column,
+      after.find(({ id }) => id === column.id),
+      mode,
+    ),
+  );
 
 /** Why the table does not take the record; undefined where it does. A delete names its key, without any default. */
-export function misfitOf(
-  { columns, key }: Definition,
-  { op, fields, misfit }: RecordSpec,
-): Refusal | undefined {
+export function misfitOf({ columns, key }: Definition, { op, payload }: RecordSpec): Refusal | undefined {
   if (op !== 'insert' && key.length === 0) return refused('PRIMARY_KEY_REQUIRED');
   const names = new Set(columns.map(({ name }) => name));
-  const fits =
-    misfit === undefined &&
-    Object.keys(fields).every((name) => names.has(name)) &&
-    columns.every(({ id, name, nullable, filling }) => {
-      if (op === 'delete' ? !key.includes(id) : nullable) return true;
-      const value = fields[name];
-      return value === undefined ? op !== 'delete' && filling !== undefined : value !== null;
+  const isFit =
+    Object.keys(payload).every((name) => names.has(name)) &&
+    columns.every((column) => {
+      const value = payload[column.name];
+      if (op !== 'delete') return fits(column, value);
+      return key.includes(column.id)
+        ? value !== undefined && value !== null
+        : fits({ ...column, nullable: true }, value);
     });
-  return fits ? undefined : refused('SCHEMA_VIOLATION');
+  return isFit ? undefined : refused('SCHEMA_VIOLATION');
 }
 
-/** The values of a record that fits, defaults included, by column id with the type that they were accepted as. */
+/** The values of a record that fits, defaults included, by column id. */
 export function acceptedFields(
   columns: readonly Column[],
-  { fields }: RecordSpec,
-): ReadonlyMap<number, AcceptedField> {
-  return new Map(
-    columns.flatMap(({ id, name, type, filling }) => {
-      const value = name in fields ? fields[name] : filling;
-      return value === undefined || value === null ? [] : [[id, { type, value }] as const];
-    }),
-  );
+  { payload }: RecordSpec,
+): ReadonlyMap<number, Stored | null> {
+  return new Map(columns.map((column) => [column.id, stored(column, payload[column.name])]));
 }

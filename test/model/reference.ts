@@ -1,13 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { recordJson, type Alter, type Call, type Create, type Op, type Write } from './calls.js';
 import { firstLayout } from './reference-layout.js';
-import {
-  acceptedFields,
-  changed,
-  misfitOf,
-  type AcceptedField,
-  type Definition,
-} from './reference-schema.js';
+import { acceptedFields, changed, misfitOf, type Definition } from './reference-schema.js';
+import { shown, withIds, type Stored } from './reference-values.js';
 import { isRefusal, refused, type Refusal } from './refusal.js';
 import type { Sample } from './values.js';
 
@@ -25,7 +20,7 @@ export interface Event {
   readonly key: string;
   readonly time: Sample | undefined;
   /** By column id. */
-  readonly fields: ReadonlyMap<number, AcceptedField>;
+  readonly fields: ReadonlyMap<number, Stored | null>;
 }
 
 /** What the service is to answer. */
@@ -97,7 +92,7 @@ export class Reference {
   }
 
   private create({ table: name, columns: specs, key: names, mode = 'none', layout: asked }: Create): Answer {
-    const columns = specs.map((column) => ({ ...column, id: (this.ids += 1) }));
+    const columns = specs.map((column) => withIds(column, () => (this.ids += 1)));
     const key = names.flatMap((column) => columns.find((other) => other.name === column)?.id ?? []);
     const layout = firstLayout(columns, asked);
     if (isRefusal(layout)) return layout;
@@ -202,11 +197,12 @@ export class Reference {
 export function rowsOf(table: Table, events: readonly Event[]): readonly Event[] {
   const own = events.filter((event) => event.table === table.id);
   if (table.key.length === 0) return own;
+  const key = table.columns.filter(({ id }) => table.key.includes(id));
   const rows = new Map<string, Event>();
   for (const event of own) {
-    const key = JSON.stringify(table.key.map((id) => event.fields.get(id)?.value.shown));
-    rows.delete(key);
-    if (event.op !== 'delete') rows.set(key, event);
+    const values = JSON.stringify(key.map((column) => shown(event.fields.get(column.id), column)));
+    rows.delete(values);
+    if (event.op !== 'delete') rows.set(values, event);
   }
   return [...rows.values()];
 }

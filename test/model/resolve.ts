@@ -1,8 +1,10 @@
 import type { Alter, Call, Change, ColumnSpec, LayoutSpec, RecordSpec, Write } from './calls.js';
 import type { Reference, Table } from './reference.js';
 import { isSorted, OWN_SOURCES, transformsOf } from './reference-layout.js';
-import { changedColumns, type Column } from './reference-schema.js';
+import { changedColumns } from './reference-schema.js';
+import type { Column } from './reference-values.js';
 import { isRefusal } from './refusal.js';
+import { columnChanges, columnOf, MISSING, pick } from './resolve-changes.js';
 import {
   TABLE_NAMES,
   type ChangeStep,
@@ -13,35 +15,21 @@ import {
   type Step,
   type StepOf,
 } from './steps.js';
-import { isKeyType, isOrBecomes, MISFIT, samplesOf, TYPES, widerThan, type Sample } from './values.js';
+import { isKeyType, MISFIT, samplesOf, valueOf, type Sample } from './values.js';
 
-/** Among them what SQL must quote, and two that differ by case alone. */
-const COLUMN_NAMES = ['x', 'y', 'z', 'Größe', 'select', 'two words', 'X', 'e"q'];
 const KEY_VALUES = 3;
-const MISSING = 7;
 const TIMES = samplesOf('timestamptz').filter(({ sent }) => typeof sent === 'string');
 
 const BURST = 66;
 
 function timeOf(hour: number): Sample {
   const [text = ''] = new Date(Date.UTC(2026, 1, 1, hour)).toISOString().split('.');
-  return { type: 'timestamptz', sent: `${text}Z`, shown: `${text}.000000Z` };
+  return { sent: `${text}Z`, shown: `${text}.000000Z` };
 }
-
-const pick = <T>(list: readonly T[], at: number): T => {
-  const found = list[at % list.length];
-  if (found === undefined) throw new Error('there is nothing to pick from');
-  return found;
-};
-const sampleOf = (type: string, at: number): Sample => pick(samplesOf(type), at);
 
 /** Types with a value for each number. */
 const isCounted = (type: string): boolean => ['int', 'long', 'string'].includes(type);
-
-function countedValue(type: string, number: number): Sample {
-  const value = type === 'string' ? `k${number}` : number;
-  return { type, sent: value, shown: value };
-}
+const countedValue = (type: string, number: number): unknown => (type === 'string' ? `k${number}` : number);
 
 /** Turns the steps of one program into calls, by what its reference has come to. */
 export class Resolver {
@@ -115,17 +103,9 @@ export class Resolver {
   }
 
   private changesOf(step: ChangeStep, columns: readonly Column[], key: readonly number[]): Change[] {
-    if (step.op === 'rename_table') return [{ op: 'rename_table', to: this.nameOf(step.name) }];
-    if (step.op === 'add') {
-      const column = columnOf(step.column);
-      // Only now and then one that must be refused.
-      return [
-        { op: 'add_column', column: { ...column, nullable: column.nullable || step.column.name < MISSING } },
-      ];
-    }
-    if (step.op === 'replace') return replacement(step, columns, key);
-    const change = changeOf(step, columns);
-    return change === undefined ? [] : [change];
+    return step.op === 'rename_table'
+      ? [{ op: 'rename_table', to: this.nameOf(step.name) }]
+      : columnChanges(step, columns, key);
   }
 
   private write({ table: at, rows, burst: isBurst, requestKey, wait, odd }: StepOf<'write'>): Write {
@@ -163,31 +143,30 @@ export class Resolver {
       const row = pick(rows, hour);
       const values = row.values.map((at) => (at === null ? null : at + hour));
       const record = this.recordOf({ ...row, values }, table, false);
-      const keys = columns.flatMap(({ id, name, type }): [string, Sample][] =>
+      const keys = columns.flatMap(({ id, name, type }): [string, unknown][] =>
         key.includes(id) && isCounted(type) ? [[name, countedValue(type, hour)]] : [],
       );
-      return { ...record, fields: { ...record.fields, ...Object.fromEntries(keys) }, time: timeOf(hour) };
+      return { ...record, payload: { ...record.payload, ...Object.fromEntries(keys) }, time: timeOf(hour) };
     });
   }
 
   private recordOf(row: RowStep, table: Table | undefined, covered: boolean): RecordSpec {
     const { columns = [], key = [] } = table ?? {};
     const op = key.length === 0 ? 'insert' : row.op;
-    const fields = columns.flatMap(
-      ({ id, name, type, nullable, filling }, index): [string, Sample | null][] => {
-        const at = row.values[index];
-        // Few, so that keys meet.
-        if (key.includes(id)) return [[name, sampleOf(type, (at ?? 0) % KEY_VALUES)]];
-        if (at === undefined && (nullable || filling !== undefined || op === 'delete')) return [];
-        if (at === null && nullable) return [[name, null]];
-        return [[name, sampleOf(type, at ?? 0)]];
-      },
-    );
+    const fields = columns.flatMap((column, index): [string, unknown][] => {
+      const { id, name, nullable, filling } = column;
+      const at = row.values[index];
+      // Few, so that keys meet.
+      if (key.includes(id)) return [[name, valueOf(column, (at ?? 0) % KEY_VALUES)]];
+      if (at === undefined && (nullable || filling !== undefined || op === 'delete')) return [];
+      if (at === null && nullable) return [[name, null]];
+      return [[name, valueOf(column, at ?? 0)]];
+    });
     return {
       key: covered ? undefined : `${this.prefix}${(this.keys += 1)}`,
       op,
       time: row.time === undefined ? undefined : pick(TIMES, row.time),
-      fields: Object.fromEntries(fields),
+      payload: Object.fromEntries(fields),
     };
   }
 
@@ -197,65 +176,18 @@ export class Resolver {
   }
 }
 
-/** The youngest column goes, and one of its type or with its name comes. */
-function replacement(
-  { column: step, alike }: ChangeStep & { op: 'replace' },
-  columns: readonly Column[],
-  key: readonly number[],
-): Change[] {
-  const youngest = columns.findLast(
-    ({ id }) => !key.includes(id) && columns.every((other) => other.id <= id),
-  );
-  if (youngest === undefined || columns.length === 1) return [];
-  const { name, type } = youngest;
-  const column = { ...columnOf(step), nullable: true, ...(alike ? { type, filling: undefined } : { name }) };
-  return [
-    { op: 'drop_column', name },
-    { op: 'add_column', column },
-  ];
-}
-
-function changeOf(
-  step: Exclude<ChangeStep, { op: 'add' | 'replace' | 'rename_table' }>,
-  columns: readonly Column[],
-): Change | undefined {
-  if (columns.length === 0) return undefined;
-  const { name, type } = pick(columns, step.at);
-  switch (step.op) {
-    case 'drop':
-      return { op: 'drop_column', name };
-    case 'rename':
-      return { op: 'rename_column', from: name, to: pick(COLUMN_NAMES, step.name) };
-    case 'widen':
-      return {
-        op: 'change_type',
-        name,
-        type: pick([...widerThan(type), ...otherTypes(type)], step.to % 3),
-      };
-    case 'nullable':
-      return { op: 'set_nullable', name, nullable: step.nullable };
-    case 'default': {
-      const filling = step.filling === null ? undefined : sampleOf(type, step.filling);
-      return { op: 'set_default', name, filling };
-    }
-    case 'move': {
-      const others = columns.filter((column) => column.name !== name);
-      const after = step.after === null || others.length === 0 ? null : pick(others, step.after).name;
-      return { op: 'move_column', name, after };
-    }
-  }
-}
-
 function spoilt(record: RecordSpec, columns: readonly Column[], how: Exclude<Odd, 'twice'>): RecordSpec {
   // Right where the table has a key.
   if (how === 'op') return { ...record, op: 'upsert' };
   const typed = columns.find(({ type }) => type !== 'json');
   const required = columns.find(({ nullable }) => !nullable);
-  if (how === 'misfit' && typed !== undefined) return { ...record, misfit: { [typed.name]: MISFIT } };
-  if (how === 'null' && required !== undefined) {
-    return { ...record, fields: { ...record.fields, [required.name]: null } };
-  }
-  return { ...record, misfit: { unknown: 1 } };
+  const odd: [string, unknown] =
+    how === 'misfit' && typed !== undefined
+      ? [typed.name, MISFIT]
+      : how === 'null' && required !== undefined
+        ? [required.name, null]
+        : ['unknown', 1];
+  return { ...record, payload: { ...record.payload, ...Object.fromEntries([odd]) } };
 }
 
 function create(table: string, { columns: steps, key: size, mode, layout }: StepOf<'create'>): Call {
@@ -294,19 +226,6 @@ function columnsOf(steps: readonly ColumnStep[]): ColumnSpec[] {
   const byName = new Map(steps.map((step) => [columnOf(step).name.toLowerCase(), columnOf(step)]));
   return [...byName.values()];
 }
-
-function columnOf({ name, type: typeAt, required, filling }: ColumnStep): ColumnSpec {
-  const type = pick(TYPES, typeAt);
-  return {
-    name: pick(COLUMN_NAMES, name),
-    type,
-    nullable: !required,
-    filling: filling === undefined ? undefined : sampleOf(type, filling),
-  };
-}
-
-/** Some that a column of the type may not become. */
-const otherTypes = (type: string): string[] => ['int', 'string'].filter((other) => !isOrBecomes(type, other));
 
 const otherTime = (time: Sample | undefined): Sample =>
   pick(

@@ -60,22 +60,28 @@ const layout = fc.record({
 });
 export type LayoutStep = typeof layout extends fc.Arbitrary<infer T> ? T : never;
 
+/** Which part of a nested column is meant; the column itself where it is absent. */
+const part = fc.option(small, { freq: 2, nil: undefined });
+
 const change = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ op: fc.constant('add' as const), column }) },
-  { weight: 3, arbitrary: fc.record({ op: fc.constant('drop' as const), at: small }) },
+  { weight: 4, arbitrary: fc.record({ op: fc.constant('add' as const), column, under: part }) },
+  { weight: 3, arbitrary: fc.record({ op: fc.constant('drop' as const), at: small, part }) },
   // Its values must not show in the column that takes its place.
   {
     weight: 2,
     arbitrary: fc.record({ op: fc.constant('replace' as const), column, alike: fc.boolean() }),
   },
-  { weight: 4, arbitrary: fc.record({ op: fc.constant('rename' as const), at: small, name: small }) },
-  { weight: 4, arbitrary: fc.record({ op: fc.constant('widen' as const), at: small, to: small }) },
+  { weight: 4, arbitrary: fc.record({ op: fc.constant('rename' as const), at: small, part, name: small }) },
+  { weight: 4, arbitrary: fc.record({ op: fc.constant('widen' as const), at: small, part, to: small }) },
   {
     weight: 1,
-    arbitrary: fc.record({ op: fc.constant('nullable' as const), at: small, nullable: fc.boolean() }),
+    arbitrary: fc.record({ op: fc.constant('nullable' as const), at: small, part, nullable: fc.boolean() }),
   },
-  { weight: 2, arbitrary: fc.record({ op: fc.constant('default' as const), at: small, filling: nullOr }) },
-  { weight: 2, arbitrary: fc.record({ op: fc.constant('move' as const), at: small, after: nullOr }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ op: fc.constant('default' as const), at: small, part, filling: nullOr }),
+  },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('move' as const), at: small, part, after: nullOr }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('rename_table' as const), name: table }) },
 );
 export type ChangeStep = typeof change extends fc.Arbitrary<infer T> ? T : never;

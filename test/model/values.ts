@@ -1,27 +1,29 @@
-/** A value of a type, as a client sends it and as a query shows it. */
+import type { ColumnSpec } from './calls.js';
+
+/** A value of a scalar type, as a client sends it and as a query shows it. */
 export interface Sample {
-  readonly type: string;
   readonly sent: unknown;
   readonly shown: unknown;
 }
 
-type Shown = Omit<Sample, 'type'>;
+type Type = Pick<ColumnSpec, 'type' | 'parts'>;
 
-const same = (...values: unknown[]): Shown[] => values.map((value) => ({ sent: value, shown: value }));
-const json = (...values: unknown[]): Shown[] =>
+const same = (...values: unknown[]): Sample[] => values.map((value) => ({ sent: value, shown: value }));
+const json = (...values: unknown[]): Sample[] =>
   values.map((value) => ({ sent: value, shown: JSON.stringify(value) }));
 
 /**
  * Few values of each type, so that programs meet the same one again; the first is the plainest. The first three are those
  * of keys: of whole numbers some whose text has another order.
  */
-const VALUES: Readonly<Record<string, readonly Shown[]>> = {
+const VALUES: Readonly<Record<string, readonly Sample[]>> = {
   int: same(0, 10, 9, -7, 2147483647, -2147483648),
   string: same('', 'a', "it's", 'Ünïcødé 🐘', 'null'),
   long: same(0, 10, 9, 9007199254740991, '9007199254740993', '-9223372036854775808'),
   boolean: same(true, false),
   double: same(0.5, 0.1, 'NaN', 5e-324, '-Infinity'),
-  float: same(0.5, 0.1, -3.25, 16777216, 0.3),
+  // 32 bits, which it keeps when its column is widened.
+  float: [0.5, 0.1, -3.25, 16777216, 0.3].map((sent) => ({ sent, shown: Math.fround(sent) })),
   'decimal(9,2)': [
     ...same('0.00', '-9999999.99', '1.25'),
     { sent: 12.5, shown: '12.50' },
@@ -47,27 +49,94 @@ const VALUES: Readonly<Record<string, readonly Shown[]>> = {
   ],
   binary: same('', 'AAH/', 'dGlkZW1hcms='),
   time: [...same('00:00:00.000000', '23:59:59.999999'), { sent: '12:30:00.5', shown: '12:30:00.500000' }],
-  'list<long>': same([], [1, null, 3], ['9007199254740993']),
-  'struct<n: int, s: string>': [
-    ...same({ n: 1, s: 'a' }, { n: null, s: null }),
-    { sent: { s: '' }, shown: { n: null, s: '' } },
-    { sent: {}, shown: { n: null, s: null } },
-  ],
-  'list<struct<"a b": string not null, more: list<double>>>': [
-    ...same([], [{ 'a b': 'x', more: [0.1, null] }, null]),
-    { sent: [{ 'a b': 'y' }], shown: [{ 'a b': 'y', more: null }] },
-  ],
   json: json({ a: [1, null] }, 'text', 7, [], { a: { b: '0.10' } }),
 };
 
-export const TYPES = Object.keys(VALUES);
+const part = (name: string, type: string | Type, nullable = true): ColumnSpec => ({
+  name,
+  ...(typeof type === 'string' ? { type } : type),
+  nullable,
+  filling: undefined,
+});
+const listOf = (type: string | Type): Type => ({ type: 'list', parts: [part('element', type)] });
+const structOf = (...parts: ColumnSpec[]): Type => ({ type: 'struct', parts });
+
+const NESTED: readonly Type[] = [
+  structOf(part('n', 'int'), part('s', 'string')),
+  listOf('int'),
+  listOf(structOf(part('a b', 'string', false), part('more', listOf('float')))),
+  structOf(part('in', structOf(part('n', 'long'), part('x', 'decimal(9,2)'))), part('at', 'timestamptz')),
+];
+
+export const SCALARS: readonly Type[] = Object.keys(VALUES).map((type) => ({ type }));
+export const TYPES: readonly Type[] = [...SCALARS, ...NESTED, ...NESTED];
 export const isKeyType = (type: string): boolean => !/^(?:float|double|json|list|struct)/.test(type);
 
-const SAMPLES = new Map(
-  Object.entries(VALUES).map(([type, values]) => [type, values.map((value): Sample => ({ type, ...value }))]),
-);
+export const samplesOf = (type: string): readonly Sample[] => VALUES[type] ?? [];
 
-export const samplesOf = (type: string): readonly Sample[] => SAMPLES.get(type) ?? [];
+/** As it is sent. Parts are null or absent here and there, where they may be. */
+export function valueOf({ type, parts = [] }: Type, at: number): unknown {
+  if (parts.length === 0) {
+    const samples = samplesOf(type);
+    return samples[at % samples.length]?.sent;
+  }
+  const partOf = (part: ColumnSpec, place: number): unknown =>
+    part.nullable && (at + 3 * place) % 5 === 4 ? null : valueOf(part, at + 2 * place);
+  if (type === 'list') {
+    return parts.flatMap((part) => Array.from({ length: at % 4 }, (_, place) => partOf(part, place)));
+  }
+  const present = parts.filter(
+    ({ nullable, filling }, place) => !((nullable || filling !== undefined) && (at + place) % 4 === 3),
+  );
+  return Object.fromEntries(present.map((part, place) => [part.name, partOf(part, place)]));
+}
+
+/** What a query shows of the value in a column of the scalar type; undefined where the column does not take it. */
+export function shownBy(type: string, value: unknown): unknown {
+  const sample = samplesOf(type).find(({ sent }) => sent === value);
+  if (sample !== undefined) return sample.shown;
+  switch (type) {
+    case 'json':
+      return JSON.stringify(value);
+    case 'string':
+      return typeof value === 'string' ? value : undefined;
+    case 'int':
+      return Number.isInteger(value) && value === (Number(value) | 0) ? value : undefined;
+    case 'long':
+      return wholeNumber(value);
+    case 'double':
+      return typeof value === 'number' || isSpecial(value) ? value : undefined;
+    case 'float':
+      return isSpecial(value) ? value : floatOf(value);
+    default:
+      return type.startsWith('decimal') ? decimalText(type, value) : undefined;
+  }
+}
+
+const isSpecial = (value: unknown): boolean =>
+  typeof value === 'string' && ['NaN', 'Infinity', '-Infinity'].includes(value);
+
+function wholeNumber(value: unknown): unknown {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined;
+  if (typeof value !== 'string' || !/^-?\d+$/.test(value)) return undefined;
+  const whole = BigInt(value);
+  if (BigInt.asIntN(64, whole) !== whole) return undefined;
+  return Number.isSafeInteger(Number(whole)) ? Number(whole) : String(whole);
+}
+
+/** Of fractions the nearest of 32 bits. */
+function floatOf(value: unknown): number | undefined {
+  if (typeof value !== 'number') return undefined;
+  const nearest = Math.fround(value);
+  return !Number.isInteger(value) || nearest === value ? nearest : undefined;
+}
+
+function decimalText(type: string, value: unknown): string | undefined {
+  const [precision = 0, scale = 0] = (type.match(/\d+/g) ?? []).map(Number);
+  const [, whole = '', places = ''] = /^(-?\d+)(?:\.(\d+))?$/.exec(String(value)) ?? [];
+  const fits = whole !== '' && places.length <= scale && whole.replace('-', '').length <= precision - scale;
+  return fits ? `${whole}.${places.padEnd(scale, '0')}` : undefined;
+}
 
 /** What a column of each type may become. */
 const WIDER: Readonly<Record<string, readonly string[]>> = {
@@ -82,8 +151,3 @@ export const isOrBecomes = (from: string, to: string): boolean => from === to ||
 
 /** No value of any type but json. */
 export const MISFIT = { not: 'a value' };
-
-/** A value that was accepted by a column of type `as`. A float has 32 bits, and keeps them when its column is widened. */
-export function shownAs({ sent, shown }: Sample, as: string): unknown {
-  return as === 'float' ? Math.fround(Number(sent)) : shown;
-}
