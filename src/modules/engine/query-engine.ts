@@ -36,6 +36,8 @@ export type QueryParameters = readonly QueryParameter[] | Readonly<Record<string
 export interface QueryFile {
   /** Absolute. */
   readonly path: string;
+  /** How many rows it has, where that is known: a statement is planned by it. */
+  readonly rows?: number;
   /** Index in the table's `layouts`. Absent: fields of structs have the names that the table gives them. */
   readonly layout?: number;
 }

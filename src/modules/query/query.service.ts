@@ -266,7 +266,7 @@ function queryTable(table: SnapshotTable, files: FilesByTable, leases: Leases): 
       const lease = leases.get(file);
       if (lease === undefined) return [];
       const layout = versions.indexOf(file.schemaVersion);
-      return layout < 0 ? { path: lease.path } : { path: lease.path, layout };
+      return { path: lease.path, rows: file.recordCount, ...(layout >= 0 && { layout }) };
     });
   const shared = { name, columns, ...(layouts !== undefined && { layouts: [...layouts.values()] }) };
   if (deletes.length === 0) return { ...shared, files: local(plain) };

@@ -92,7 +92,16 @@ function scan(files: readonly QueryFile[], columns: readonly Column[]): string {
     inFile(column, column.name),
     ...(column.former ?? []).map((former) => inFile(former, formerName(former))),
   ]);
-  return `read_parquet([${pathsOf(files)}], schema = MAP {${schema.join(', ')}})`;
+  return `read_parquet([${pathsOf(files)}], ${rowsOf(files)}schema = MAP {${schema.join(', ')}})`;
+}
+
+/**
+ * Without it the engine takes every file that has a schema for 1,000 rows, and builds the table of a join from the data
+ * where that has fewer files than what it is joined with.
+ */
+function rowsOf(files: readonly QueryFile[]): string {
+  const rows = files.reduce((sum, file) => sum + (file.rows ?? NaN), 0);
+  return Number.isSafeInteger(rows) ? `explicit_cardinality = ${rows}, ` : '';
 }
 
 const valuesOf = (columns: readonly Column[]): string =>
