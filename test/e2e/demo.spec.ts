@@ -177,6 +177,7 @@ describe('npm run demo', () => {
     expect(tablesIn(output)).toEqual(asText(answersFromSource()));
     expect(output).toContain(`Keys:     ${join(folder, 'data', 'credentials.json')}`);
     expect(output).toContain('The service has stopped.');
+    expect(output).not.toContain('curl');
   });
 
   it('finds the same on a second run: its records are known', async () => {
@@ -202,6 +203,7 @@ describe('npm run demo', () => {
       expect(found.code).toBe(0);
       expect(found.output).toContain(`Using the service at ${service.url}`);
       expect(found.output).toContain('0 accepted, 200,000 known from before');
+      expect(found.output).toContain(`curl -sS ${service.url}/v1/query`);
       expect(tablesIn(found.output)).toEqual(tablesIn(named.output));
       expect((await service.client().get('/v1/health')).status).toBe(200);
     } finally {

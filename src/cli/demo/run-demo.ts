@@ -23,7 +23,7 @@ export async function runDemo(options: DemoOptions, env: Environment): Promise<n
   if (found !== undefined) {
     console.log(`Using the service at ${found.url}`);
     await showDemo(found, new AbortController().signal);
-    console.log(whatNext(found));
+    console.log(whatNext(found, true));
     return 0;
   }
   return runWithOwnService(options, env, dataDir);
@@ -48,7 +48,7 @@ async function runWithOwnService(options: DemoOptions, env: Environment, dataDir
     };
     const access = await Promise.race([work(), stopping.aborted]);
     if (access === undefined) return 130;
-    console.log(whatNext(access));
+    console.log(whatNext(access, options.exit !== true));
     if (options.exit === true) return 0;
     console.log('\nThe service goes on. Stop it with Ctrl-C.');
     await Promise.race([service.watch(), stopping.aborted]);
