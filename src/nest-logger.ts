@@ -7,6 +7,8 @@ export function nestLogger(logger: Logger): LoggerService {
     (level: 'debug' | 'warn' | 'error' | 'fatal') =>
     (message: unknown, ...rest: unknown[]) => {
       const context = rest.at(-1);
+      // What ends the start: Nest throws it on, and the start tells of it.
+      if (context === 'ExceptionHandler') return;
       logger[level]({ context }, typeof message === 'string' ? message : JSON.stringify(message));
     };
   return {

@@ -8,7 +8,7 @@ import {
   type Embedded,
 } from './embedded/index.js';
 import { createFirstTenant } from './first-tenant.js';
-import { Transactions } from './database/index.js';
+import { DatabaseStartError, Transactions } from './database/index.js';
 import { armFailpoints, createLogger, type Logger } from './kernel/index.js';
 import { endLeases } from './modules/bus/index.js';
 import { ListenError, startService, type Service } from './service.js';
@@ -122,7 +122,9 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 /** What the operator can mend is told in plain words; anything else goes to the log with its stack. */
 function reportFault(error: unknown, logger: Logger | undefined): void {
-  const plain = [SettingsError, EmbeddedError, ListenError].some((type) => error instanceof type);
+  const plain = [SettingsError, EmbeddedError, DatabaseStartError, ListenError].some(
+    (type) => error instanceof type,
+  );
   if (plain || logger === undefined) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   } else {

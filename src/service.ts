@@ -41,25 +41,27 @@ export async function startService(
   prepare: (app: NestFastifyApplication) => Promise<void> = () => Promise.resolve(),
 ): Promise<Service> {
   const { settings, remove: removeScratch } = await takeScratchFolder(given);
-  const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.forRoles(settings, logger),
-    createHttpAdapter(settings.http, logger),
-    { logger: nestLogger(logger), abortOnError: false },
-  );
+  let app: NestFastifyApplication | undefined;
   try {
+    app = await NestFactory.create<NestFastifyApplication>(
+      AppModule.forRoles(settings, logger),
+      createHttpAdapter(settings.http, logger),
+      { logger: nestLogger(logger), abortOnError: false },
+    );
     serveApiDocs(app);
     await prepare(app);
     await listen(app, settings.http);
   } catch (error) {
-    await app.close().catch(() => undefined);
+    await app?.close().catch(() => undefined);
     await removeScratch();
     throw error;
   }
+  const started = app;
   return {
-    app,
-    url: await app.getUrl(),
+    app: started,
+    url: await started.getUrl(),
     stop: async () => {
-      await stopWithin(app, settings.shutdownGraceMs);
+      await stopWithin(started, settings.shutdownGraceMs);
       await removeScratch();
     },
   };

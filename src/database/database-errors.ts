@@ -7,6 +7,7 @@ export const SQLSTATE = {
   lockNotAvailable: '55P03',
   deadlock: '40P01',
   serializationFailure: '40001',
+  noSuchDatabase: '3D000',
   /** Of a kept plan too, whose result would have other types now. */
   notSupported: '0A000',
   unknownPlan: '26000',
@@ -22,10 +23,10 @@ export const SQLSTATE = {
 const UNAVAILABLE_CLASSES = ['08', '53', '57P'];
 const UNAVAILABLE_STATES = new Set<string>([
   SQLSTATE.lockNotAvailable,
-  // Cancelled by a timeout; idle in a transaction for too long; no such database; a standby, in a failover.
+  SQLSTATE.noSuchDatabase,
+  // Cancelled by a timeout; idle in a transaction for too long; a standby, in a failover.
   '57014',
   '25P03',
-  '3D000',
   '25006',
 ]);
 const UNAVAILABLE_ERRNOS = new Set([
@@ -79,6 +80,11 @@ export function constraintOf(error: unknown): string | undefined {
 export function isLockTimeout(error: unknown): boolean {
   const cause = error instanceof AppError ? error.cause : error;
   return sqlStateOf(cause) === SQLSTATE.lockNotAvailable;
+}
+
+/** True when the user, the password or the address was not accepted. */
+export function isLoginRefused(error: unknown): boolean {
+  return sqlStateOf(error)?.startsWith('28') === true;
 }
 
 /** True when the database was away, full or too slow, which says nothing about the statement itself. */

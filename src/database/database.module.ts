@@ -4,7 +4,7 @@ import { LOGGER, type Logger } from '../kernel/index.js';
 import { createDataSource, type EntityClass } from './data-source.js';
 import { applyMigrations, Migrations } from './migrations.js';
 import { DATABASE_URL, Notifications } from './notifications.js';
-import { query, sql } from './sql.js';
+import { openDatabase } from './open-database.js';
 import { Transactions } from './transactions.js';
 
 export interface DatabaseOptions {
@@ -26,7 +26,7 @@ export class DatabaseModule implements OnApplicationShutdown {
         {
           provide: DataSource,
           inject: [LOGGER],
-          useFactory: (logger: Logger) => openDatabase(options, logger),
+          useFactory: (logger: Logger) => migratedDatabase(options, logger),
         },
         { provide: DATABASE_URL, useValue: options.url },
         Transactions,
@@ -43,29 +43,10 @@ export class DatabaseModule implements OnApplicationShutdown {
   }
 }
 
-async function openDatabase(options: DatabaseOptions, logger: Logger): Promise<DataSource> {
+async function migratedDatabase(options: DatabaseOptions, logger: Logger): Promise<DataSource> {
   const dataSource = createDataSource(options.url, options);
-  await dataSource.initialize();
-  await refuseUnsafeSettings(dataSource);
+  await openDatabase(dataSource, options.url);
   const applied = await applyMigrations(dataSource);
   if (applied.length > 0) logger.info({ migrations: applied }, 'migrations applied');
   return dataSource;
-}
-
-const OLDEST_VERSION = 150_000;
-
-/** The promises need durable commits and the statements need Postgres 15. */
-async function refuseUnsafeSettings(dataSource: DataSource): Promise<void> {
-  const [row] = await query<{ version: number; fsync: string; commit: string }>(
-    dataSource,
-    sql`SELECT current_setting('server_version_num')::int AS version, current_setting('fsync') AS fsync,
-               current_setting('synchronous_commit') AS commit`,
-  );
-  if (row === undefined) throw new Error('the database did not tell its settings');
-  if (row.version < OLDEST_VERSION) throw new Error(`Postgres 15 or newer is needed; this is ${row.version}`);
-  if (row.fsync !== 'on' || row.commit === 'off') {
-    throw new Error(
-      `Postgres runs with fsync=${row.fsync} and synchronous_commit=${row.commit}: an acknowledged write could be lost. Turn both on.`,
-    );
-  }
 }
