@@ -2,11 +2,28 @@ import { type Column, columnType } from '../../../kernel/columns.js';
 import { duckdbType, quoteName, quoteText } from './column-sql.js';
 
 /**
- * SQL that makes a value of the column `to` from `value`, which is SQL of the type of `from`: the same column at an
- * earlier version, or a later one. Parts are told by their field ids. What a text or json column gets is what queries
- * showed of the value before; numbers keep their digits.
+ * SQL that makes a value of the whole column `to` from `value`, which is SQL of the type of `from`: what the column was
+ * at an earlier version, or a later one. It may have changed its type more than once since then. Each change takes what
+ * was shown before it: a field's name of that time, and no field that was dropped.
  */
-export function convertedValue(from: Column, to: Column, value: string, depth = 0): string {
+export function valueSince(from: Column, to: Column, value: string): string {
+  const { former = [] } = to;
+  const at = former.findIndex(({ id }) => id === from.id);
+  const [next = to, ...later] = at < 0 ? [] : [...former.slice(at), to];
+  return later.reduce(
+    ({ column, sql }, after) => ({
+      column: after,
+      sql: bound(sql, (was) => convertedValue(column, after, was)),
+    }),
+    { column: next, sql: convertedValue(from, next, value) },
+  ).sql;
+}
+
+/**
+ * One change of a column or part: SQL of the type of `to` from SQL of the type of `from`. Parts are told by their field
+ * ids. What a text or json column gets is what queries showed of the value before; numbers keep their digits.
+ */
+function convertedValue(from: Column, to: Column, value: string, depth = 0): string {
   if (to.type === 'json') return from.type === 'json' ? value : jsonOf(from, value, depth);
   const [before, after] = [duckdbType(columnType(from)), duckdbType(columnType(to))];
   if (before === after && sameIds(from, to)) return value;
@@ -108,6 +125,10 @@ function mapped(
   const item = `part_${depth}`;
   return `list_transform(${list}, lambda ${item}: ${replacement(item, depth + 1)})`;
 }
+
+/** An expression over a value that is made once, and named. */
+const bound = (value: string, expression: (name: string) => string): string =>
+  `list_transform([${value}], lambda was: ${expression('was')})[1]`;
 
 /** A null struct is not a struct of nulls. */
 const unlessNull = (value: string, sql: string): string =>

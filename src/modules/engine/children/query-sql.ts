@@ -1,7 +1,7 @@
 import { type Column, columnType, METADATA_COLUMNS } from '../../../kernel/columns.js';
 import type { MergedFiles, QueryFile, QueryTable } from '../query-engine.js';
 import { duckdbType, quoteName, quoteText } from './column-sql.js';
-import { convertedValue, formerSelf } from './converted-value.js';
+import { formerSelf, valueSince } from './converted-value.js';
 
 const TOKEN = METADATA_COLUMNS[0];
 
@@ -77,7 +77,7 @@ function mappedSelect(
     const value =
       source === undefined
         ? `CAST(NULL AS ${typeOf(column)})`
-        : convertedValue(source, column, quoteName(source.name));
+        : valueSince(source, column, quoteName(source.name));
     return `${value} AS ${quoteName(column.name)}`;
   });
   const written = layout.map(({ former: _, ...column }) => column);
@@ -111,7 +111,7 @@ const valuesOf = (columns: readonly Column[]): string =>
 function valueOf(column: Column): string {
   const { name, former = [] } = column;
   if (former.length === 0) return quoteName(name);
-  const earlier = former.map((each) => convertedValue(each, column, quoteName(formerName(each))));
+  const earlier = former.map((each) => valueSince(each, column, quoteName(formerName(each))));
   return `coalesce(${[quoteName(name), ...earlier.reverse()].join(', ')})`;
 }
 

@@ -1,7 +1,7 @@
 import { type Column, columnType, METADATA_COLUMNS } from '../../../kernel/columns.js';
 import type { SortColumn, WriteBatch, WriteInput, WriteJob } from '../write-engine.js';
 import { bodyType, duckdbType, fromText, quoteName, quoteText } from './column-sql.js';
-import { convertedValue, formerSelf } from './converted-value.js';
+import { formerSelf, valueSince } from './converted-value.js';
 
 const [TOKEN, EVENT_TIME] = METADATA_COLUMNS;
 const BATCHES = 'tidemark_batches';
@@ -92,7 +92,7 @@ function selectOf(
 
 function valueOf(column: Column, source: Column | undefined): string {
   if (source === undefined) return `CAST(NULL AS ${duckdbType(columnType(column))})`;
-  return convertedValue(source, column, fromText(columnType(source), `d.p.${quoteName(source.name)}`));
+  return valueSince(source, column, fromText(columnType(source), `d.p.${quoteName(source.name)}`));
 }
 
 function payloadType(columns: readonly Column[]): string {
