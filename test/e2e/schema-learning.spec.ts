@@ -278,6 +278,28 @@ describe('a table that evolves', () => {
     ]);
   });
 
+  it('makes one version of what a request needs, whatever it comes to by way of', async () => {
+    const columns = [
+      { name: 'at', type: 'timestamptz' },
+      { name: 's', type: 'struct<at: timestamptz, kept: int>' },
+    ];
+    await create('t', { ...EVOLVE, schema: { columns } });
+    const early = { at: '2026-03-01T01:02:03Z' };
+    await publish('t', { ...early, s: { ...early, kept: 1 } });
+    // The text makes it a string, and only then the number, which was a time, does not fit.
+    const number = { at: 1_700_000_000_123 };
+    await publish('t', { at: 'soon' }, number, { s: { at: 'soon' } }, { s: number });
+    expect(await shown('t')).toMatchObject({ schema_version: 2 });
+    expect(await types('t')).toEqual({ at: 'json', s: 'struct<at: json, kept: int>' });
+    expect(await tenant.reader.rows('SELECT "at", s FROM t ORDER BY _visibility_token')).toEqual([
+      ['"2026-03-01T01:02:03.000000Z"', { at: '"2026-03-01T01:02:03.000000Z"', kept: 1 }],
+      ['"soon"', null],
+      ['1700000000123', null],
+      [null, { at: '"soon"', kept: null }],
+      [null, { at: '1700000000123', kept: null }],
+    ]);
+  });
+
   it('is switched on and off by PATCH', async () => {
     await create('t', { schema: { columns: [{ name: 'id', type: 'int' }] } });
     const patched = await tenant.tableAdmin.patch<TableAnswer>('/v1/tables/t', EVOLVE);

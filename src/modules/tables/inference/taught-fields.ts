@@ -4,6 +4,7 @@ import { countFields, lastFieldId } from '../field-ids.js';
 import { RecordValidator } from '../record-validator.js';
 import { MAX_COLUMNS } from '../table-definition.js';
 import { grownColumns, type Growing } from './grown-columns.js';
+import { joinedFields } from './joined-type.js';
 import { FieldNeeds } from './needed-fields.js';
 
 /** A record whose own fields are right, with its payload as it was sent. */
@@ -44,22 +45,22 @@ export async function taughtFields(
   return [];
 }
 
-/** What the records need first, and those that the schema would refuse that they come to in the end. */
+/** What the records need in the end, which may come out step by step, and those that such a schema would refuse. */
 async function lessonOf(
   table: LearningTable,
   records: readonly SampleRecord[],
 ): Promise<{ needed: TypedField[]; refused: ReadonlySet<SampleRecord> }> {
   const rules = { forGood: !table.evolves };
   let grown: Growing = { columns: table.columns, lastColumnId: lastFieldId(table.columns) };
-  let needed: TypedField[] | undefined;
+  let needed: TypedField[] = [];
   let observed = records;
   let refused: readonly SampleRecord[] = [];
   for (let step = 0; step < MAX_STEPS; step++) {
     const needs = new FieldNeeds(grown.columns.map(typedField));
     await inTurns(observed, ({ payload }, index) => needs.observe(payload, index));
     const more = needs.result(rules);
-    needed ??= more;
     if (more.length === 0) break;
+    needed = joinedFields(needed, more);
     grown = grownColumns(grown, more);
     // The growth itself is refused then.
     if (countFields(grown.columns) > MAX_COLUMNS) return { needed, refused: new Set() };
@@ -67,7 +68,7 @@ async function lessonOf(
     if (refused.length === 0) break;
     observed = refused;
   }
-  return { needed: needed ?? [], refused: new Set(refused) };
+  return { needed, refused: new Set(refused) };
 }
 
 const validatorOf = ({ primaryKeyIds, evolves }: LearningTable, columns: readonly Column[]) =>
