@@ -95,16 +95,20 @@ describe('the ledger of a service', () => {
   });
 
   it.each(['ledger.rotated', 'ledger.leaf_dropped'])('goes on after a kill at %s', async (point) => {
-    const service = await start({ env: { TIDEMARK_FAILPOINTS: `${point}=kill@3` } });
+    const service = await start({});
     const { admin } = await service.createTenant();
     await createTable(admin, 'events', COLUMNS);
-    const tokens: number[] = [];
+    const tokens = [(await ingest(admin, 'first')).max_visibility_token];
+    await service.stop();
+    const untilKilled = () => until('the service to be killed', 60_000, () => service.hasEnded);
+    // On a slow machine it is killed before it is ready.
+    await service.launch({ TIDEMARK_FAILPOINTS: `${point}=kill@3` }).catch(untilKilled);
+    const writer = admin.at(service.url);
     for (let n = 0; !service.hasEnded; n += 1) {
-      const sent = ingest(admin, `k-${n}`);
-      const answer = await sent.catch(() => undefined);
+      const answer = await ingest(writer, `k-${n}`).catch(() => undefined);
       if (answer !== undefined) tokens.push(answer.max_visibility_token);
     }
-    await service.launch({ TIDEMARK_FAILPOINTS: '' });
+    await service.launch();
     await untilRotated('body', 2);
     const client = admin.at(service.url);
     const { max_visibility_token } = await ingest(client, 'last');
