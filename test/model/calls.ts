@@ -29,6 +29,7 @@ export type Change =
   | { readonly op: 'rename_table'; readonly to: string };
 
 export type Op = 'insert' | 'upsert' | 'delete';
+export type Evolution = 'strict' | 'evolve';
 export type Mode = 'none' | 'backward' | 'forward' | 'full';
 
 /** A record of a write. */
@@ -56,10 +57,12 @@ export interface LayoutSpec {
 export interface Create {
   readonly call: 'create';
   readonly table: string;
-  readonly columns: readonly ColumnSpec[];
+  /** Undefined: the first events say. */
+  readonly columns: readonly ColumnSpec[] | undefined;
   /** Names of the key's columns. */
   readonly key: readonly string[];
   readonly mode: Mode | undefined;
+  readonly evolution: Evolution | undefined;
   readonly layout: LayoutSpec;
 }
 
@@ -68,6 +71,7 @@ export interface Alter {
   readonly table: string;
   readonly changes: readonly Change[];
   readonly mode: Mode | undefined;
+  readonly evolution: Evolution | undefined;
   readonly layout: LayoutSpec;
   readonly ifVersion: number | undefined;
 }
@@ -92,21 +96,23 @@ const WAIT_MS = 60_000;
 export function httpOf(call: Call): HttpCall {
   switch (call.call) {
     case 'create': {
-      const { table, columns, key, mode, layout } = call;
+      const { table, columns, key, mode, evolution, layout } = call;
       const json = {
         table_name: table,
-        schema: { columns: columns.map(columnJson) },
+        ...(columns && { schema: { columns: columns.map(columnJson) } }),
         ...(key.length > 0 && { primary_key_cols: key }),
-        ...(mode !== undefined && { compatibility_mode: mode }),
+        ...(mode && { compatibility_mode: mode }),
+        ...(evolution && { evolution_mode: evolution }),
         ...layoutJson(layout),
       };
       return { method: 'POST', path: '/v1/tables', json };
     }
     case 'alter': {
-      const { table, changes, mode, layout, ifVersion } = call;
+      const { table, changes, mode, evolution, layout, ifVersion } = call;
       const json = {
         changes: changes.map(changeJson),
-        ...(mode !== undefined && { compatibility_mode: mode }),
+        ...(mode && { compatibility_mode: mode }),
+        ...(evolution && { evolution_mode: evolution }),
         ...layoutJson(layout),
       };
       const headers = ifVersion === undefined ? undefined : { 'If-Match': `"${ifVersion}"` };

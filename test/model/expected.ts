@@ -67,11 +67,12 @@ export function dueBody(due: Answer, wait: boolean): object {
   if (isRefusal(due)) return { error_code: due.code };
   if ('dropped' in due) return { table_name: due.dropped };
   if ('table' in due) {
-    const { name, version, columns, key, mode, layout } = due.table;
+    const { name, version, columns, key, mode, evolution, layout } = due.table;
     return {
       table_name: name,
       schema_version: version,
       compatibility_mode: mode,
+      evolution_mode: evolution,
       primary_key_cols: key.map((id) => columns.find((column) => column.id === id)?.name),
       schema: { columns: columns.map(columnJson) },
       ...layoutJson(layout, columns),

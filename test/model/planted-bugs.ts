@@ -240,4 +240,26 @@ export const PLANTED_BUGS: readonly Mistake[] = [
       },
     ],
   },
+  {
+    name: 'conversion-in-one-step',
+    doc: 'What a column was is converted to what it is in one step, however often it changed in between.',
+    edits: [
+      {
+        file: 'src/modules/engine/children/converted-value.js',
+        anchor: 'at < 0 ? [] :',
+        text: 'at < 0 || at >= 0 ? [] :',
+      },
+    ],
+  },
+  {
+    name: 'lesson-ends-at-its-first-step',
+    doc: 'A request that needs a type step by step makes a version for each step.',
+    edits: [
+      {
+        file: 'src/modules/tables/inference/taught-fields.js',
+        anchor: 'needed = joinedFields(needed, more);',
+        text: 'if (step === 0) needed = more;',
+      },
+    ],
+  },
 ];

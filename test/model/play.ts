@@ -295,7 +295,8 @@ class Playing {
           `/v1/tables/${table.name}/schemas?limit=${VERSIONS}`,
         ),
       );
-      const due = this.reference.versions.get(table.id)?.map(({ columns }) => columns.map(columnJson));
+      const versions = this.reference.versions.get(table.id) ?? [];
+      const due = versions.map(({ columns }) => columns.map(columnJson));
       const found = answer.schemas.map(({ schema }) => schema.columns.map(comparable));
       this.expect(`the schema versions of ${table.name}`, found, due);
     }

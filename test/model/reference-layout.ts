@@ -1,5 +1,6 @@
 import type { LayoutSpec } from './calls.js';
 import { refused, type Refusal } from './refusal.js';
+import { isOrBecomes } from './values.js';
 
 /** What files may be split and sorted by. */
 interface Source {
@@ -72,6 +73,17 @@ export function lacksSource({ specs, spec, sort }: Layout, columns: readonly Sou
     (specs[spec] ?? []).some(({ source, transform }) => !isPartitionedBy(typeOf(source), transform))
   );
 }
+
+/** Whether the layout needs a column that events have changed to a type that its files cannot be read as. */
+export const changesSource = (
+  { specs, spec, sort }: Layout,
+  before: readonly Source[],
+  after: readonly Source[],
+): boolean =>
+  [...sort, ...(specs[spec] ?? [])].some(({ source }) => {
+    const [was, is] = [before, after].map((columns) => columns.find(({ id }) => id === source)?.type ?? '');
+    return !isOrBecomes(was ?? '', is ?? '');
+  });
 
 /** As a table's answer shows it. */
 export function layoutJson({ specs, spec, sort }: Layout, columns: readonly Source[]) {

@@ -1,5 +1,6 @@
-import type { Alter, Change, Mode, Path, RecordSpec } from './calls.js';
-import { changedLayout, lacksSource, type Layout } from './reference-layout.js';
+import type { Alter, Change, Evolution, Mode, Path, RecordSpec } from './calls.js';
+import { known, learnt } from './reference-learning.js';
+import { changedLayout, changesSource, lacksSource, type Layout } from './reference-layout.js';
 import { isRefusal, refused, type Refusal } from './refusal.js';
 import { fits, stored, withIds, type Column, type Stored } from './reference-values.js';
 import { isOrBecomes } from './values.js';
@@ -11,13 +12,14 @@ export interface Definition {
   /** Ids of the primary key's columns; none where the table has no key. */
   readonly key: readonly number[];
   readonly mode: Mode;
+  readonly evolution: Evolution;
   readonly layout: Layout;
 }
 
 /** The table after all that is asked for. */
 export function changed(
   before: Definition,
-  { changes, mode = before.mode, layout: asked }: Alter,
+  { changes, mode = before.mode, evolution = before.evolution, layout: asked }: Alter,
   newId: () => number,
 ): Definition | Refusal {
   const { key } = before;
@@ -34,7 +36,27 @@ export function changed(
   if (breakAny(before.columns, columns, mode)) return refused('SCHEMA_INCOMPATIBLE');
   const layout = changedLayout(before.layout, columns, asked);
   if (isRefusal(layout)) return layout;
-  return lacksSource(layout, columns) ? refused('SCHEMA_INCOMPATIBLE') : { name, columns, key, mode, layout };
+  if (lacksSource(layout, columns)) return refused('SCHEMA_INCOMPATIBLE');
+  return { name, columns, key, mode, evolution, layout };
+}
+
+/** The table after what it learns of records that the ledger does not know. */
+export function grown<T extends Definition>(
+  table: T,
+  records: readonly RecordSpec[],
+  newId: () => number,
+): T | Refusal {
+  const evolves = table.evolution === 'evolve';
+  const payloads = records.map(({ payload }) => payload);
+  const columns = learnt(table.columns, payloads, { evolves, newId });
+  if (isRefusal(columns)) return columns;
+  const next = { ...table, columns };
+  const misfits = records.flatMap((record) => misfitOf(next, record) ?? []);
+  const [misfit] = misfits;
+  if (misfit !== undefined) return misfit;
+  const isHeld =
+    breakAny(table.columns, columns, table.mode) || changesSource(table.layout, table.columns, columns);
+  return isHeld ? refused('SCHEMA_INCOMPATIBLE') : next;
 }
 
 /** The columns after one change. */
@@ -162,8 +184,12 @@ const breakAny = (before: readonly Column[], after: readonly Column[], mode: Mod
   );
 
 /** Why the table does not take the record; undefined where it does. A delete names its key, without any default. */
-export function misfitOf({ columns, key }: Definition, { op, payload }: RecordSpec): Refusal | undefined {
+export function misfitOf(
+  { columns, key, evolution }: Definition,
+  { op, payload: given }: RecordSpec,
+): Refusal | undefined {
   if (op !== 'insert' && key.length === 0) return refused('PRIMARY_KEY_REQUIRED');
+  const payload = evolution === 'evolve' ? known(columns, given) : given;
   const names = new Set(columns.map(({ name }) => name));
   const isFit =
     Object.keys(payload).every((name) => names.has(name)) &&

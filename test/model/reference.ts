@@ -1,7 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
-import { recordJson, type Alter, type Call, type Create, type Op, type Write } from './calls.js';
+import {
+  recordJson,
+  type Alter,
+  type Call,
+  type Create,
+  type Op,
+  type RecordSpec,
+  type Write,
+} from './calls.js';
 import { firstLayout } from './reference-layout.js';
-import { acceptedFields, changed, misfitOf, type Definition } from './reference-schema.js';
+import { acceptedFields, changed, grown, misfitOf, type Definition } from './reference-schema.js';
 import { shown, withIds, type Stored } from './reference-values.js';
 import { isRefusal, refused, type Refusal } from './refusal.js';
 import type { Sample } from './values.js';
@@ -91,13 +99,15 @@ export class Reference {
     }
   }
 
-  private create({ table: name, columns: specs, key: names, mode = 'none', layout: asked }: Create): Answer {
+  private create(call: Create): Answer {
+    const { table: name, columns: specs = [], key: names, mode = 'none', evolution = 'strict' } = call;
     const columns = specs.map((column) => withIds(column, () => (this.ids += 1)));
     const key = names.flatMap((column) => columns.find((other) => other.name === column)?.id ?? []);
-    const layout = firstLayout(columns, asked);
+    const layout = firstLayout(columns, call.layout);
     if (isRefusal(layout)) return layout;
     if (this.isTaken(name)) return refused('TABLE_ALREADY_EXISTS');
-    return this.publish({ id: (this.ids += 1), name, version: 1, columns, key, mode, layout });
+    const version = call.columns === undefined ? 0 : 1;
+    return this.publish({ id: (this.ids += 1), name, version, columns, key, mode, evolution, layout });
   }
 
   private alter(table: Table, call: Alter): Answer {
@@ -110,15 +120,14 @@ export class Reference {
     return this.publish({ ...table, ...next, version: table.version + 1 });
   }
 
-  private write(table: Table, write: Write): Answer {
+  private write(before: Table, write: Write): Answer {
     const { records, requestKey } = write;
     const nameOf = (key: string | undefined) =>
-      JSON.stringify([table.id, key === undefined ? 'request' : 'record', key ?? requestKey]);
+      JSON.stringify([before.id, key === undefined ? 'request' : 'record', key ?? requestKey]);
     // What the ledger has seen is judged by it alone, whatever the table has become.
     const fresh = records.filter(({ key }) => !this.ledger.has(nameOf(key)));
-    const misfits = fresh.flatMap((record) => misfitOf(table, record) ?? []);
-    const [misfit] = misfits;
-    if (misfit !== undefined) return misfits.find(({ code }) => code === 'PRIMARY_KEY_REQUIRED') ?? misfit;
+    const table = this.grown(before, fresh);
+    if (isRefusal(table)) return table;
     const covered = records.flatMap(({ key }, position) => (key === undefined ? [position] : []));
     const contents = records.map((record) => JSON.stringify({ ...recordJson(record), idempotency_key: '' }));
     const whole = JSON.stringify(covered.map((position) => [position, contents[position]]));
@@ -153,6 +162,21 @@ export class Reference {
     return { written: { accepted, duplicates: records.length - accepted, maxToken: Math.max(...tokens) } };
   }
 
+  /** The table that takes the records. It may have learnt of them. */
+  private grown(table: Table, fresh: readonly RecordSpec[]): Table | Refusal {
+    const misfits = fresh.flatMap((record) => misfitOf(table, record) ?? []);
+    const [misfit] = misfits;
+    if (misfit === undefined) return table;
+    const wrong = misfits.find(({ code }) => code === 'PRIMARY_KEY_REQUIRED');
+    if (wrong !== undefined || (table.evolution === 'strict' && table.columns.length > 0))
+      return wrong ?? misfit;
+    const next = grown(table, fresh, () => (this.ids += 1));
+    if (isRefusal(next)) return next;
+    const version = table.version + 1;
+    this.publish({ ...next, version });
+    return { ...next, version };
+  }
+
   /** What each of the listed snapshots, oldest first, is to show; throws where they cannot have come about. */
   views(listed: readonly ListedSnapshot[], watermark: number): { views: View[]; seen: Map<Event, number> } {
     const seen = new Map<Event, number>();
@@ -178,7 +202,8 @@ export class Reference {
     const others = this.live.filter(({ id }) => id !== table.id);
     this.dropped = this.dropped.filter(({ id }) => id !== table.id);
     const versions = this.versions.get(table.id) ?? [];
-    if (versions.at(-1)?.version !== table.version) this.versions.set(table.id, [...versions, table]);
+    const isNew = table.version > 0 && versions.at(-1)?.version !== table.version;
+    if (isNew) this.versions.set(table.id, [...versions, table]);
     this.setLive([...others, table]);
     return { table };
   }

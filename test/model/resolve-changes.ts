@@ -4,7 +4,7 @@ import type { ChangeStep, ColumnStep } from './steps.js';
 import { isOrBecomes, valueOf, TYPES, widerThan } from './values.js';
 
 /** Among them what SQL must quote, and two that differ by case alone. */
-const COLUMN_NAMES = ['x', 'y', 'z', 'Größe', 'select', 'two words', 'X', 'e"q'];
+export const COLUMN_NAMES = ['x', 'y', 'z', 'Größe', 'select', 'two words', 'X', 'e"q'];
 const PART_NAMES = ['n', 's', 'N', 'a b', 'more', 'element', 'e"q'];
 /** Of a step's numbers the one that asks for what must be refused. */
 export const MISSING = 7;

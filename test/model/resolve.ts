@@ -4,7 +4,7 @@ import { isSorted, OWN_SOURCES, transformsOf } from './reference-layout.js';
 import { changedColumns } from './reference-schema.js';
 import type { Column } from './reference-values.js';
 import { isRefusal } from './refusal.js';
-import { columnChanges, columnOf, MISSING, pick } from './resolve-changes.js';
+import { COLUMN_NAMES, columnChanges, columnOf, MISSING, pick } from './resolve-changes.js';
 import {
   TABLE_NAMES,
   type ChangeStep,
@@ -15,7 +15,7 @@ import {
   type Step,
   type StepOf,
 } from './steps.js';
-import { isKeyType, MISFIT, samplesOf, valueOf, type Sample } from './values.js';
+import { isKeyType, MISFIT, samplesOf, UNTYPED, valueOf, type Sample } from './values.js';
 
 const KEY_VALUES = 3;
 const TIMES = samplesOf('timestamptz').filter(({ sent }) => typeof sent === 'string');
@@ -76,7 +76,7 @@ export class Resolver {
     return `${this.prefix}${pick(TABLE_NAMES, at)}`;
   }
 
-  private alter({ table: at, changes, mode, layout, version }: StepOf<'alter'>): Alter {
+  private alter({ table: at, changes, mode, evolution, layout, version }: StepOf<'alter'>): Alter {
     const table = this.table(at);
     const ifVersion =
       table && version && (version === 'current' ? table.version : table.version + 1 - 2 * (at % 2));
@@ -97,6 +97,7 @@ export class Resolver {
       table: this.tableName(at),
       changes: named,
       mode,
+      evolution: key.length > 0 ? undefined : evolution,
       layout: layoutOf(layout, columns),
       ifVersion,
     };
@@ -162,6 +163,14 @@ export class Resolver {
       if (at === null && nullable) return [[name, null]];
       return [[name, valueOf(column, at ?? 0)]];
     });
+    if (table?.evolution === 'evolve' || table?.columns.length === 0) {
+      fields.push(
+        ...row.learnt.map(({ name, value }): [string, unknown] => [
+          pick(COLUMN_NAMES, name),
+          pick(UNTYPED, value),
+        ]),
+      );
+    }
     return {
       key: covered ? undefined : `${this.prefix}${(this.keys += 1)}`,
       op,
@@ -190,15 +199,20 @@ function spoilt(record: RecordSpec, columns: readonly Column[], how: Exclude<Odd
   return { ...record, payload: { ...record.payload, ...Object.fromEntries([odd]) } };
 }
 
-function create(table: string, { columns: steps, key: size, mode, layout }: StepOf<'create'>): Call {
-  const columns = columnsOf(steps);
-  const key = columns.filter(({ type }) => isKeyType(type)).slice(0, size);
+function create(table: string, step: StepOf<'create'>): Call {
+  const { key: size, learns, mode, evolution, layout } = step;
+  const columns = learns ? [] : columnsOf(step.columns);
+  // What a key's columns learn is another matter.
+  const key = evolution === 'evolve' ? [] : columns.filter(({ type }) => isKeyType(type)).slice(0, size);
   return {
     call: 'create',
     table,
-    columns: columns.map((column) => (key.includes(column) ? { ...column, nullable: false } : column)),
+    columns: learns
+      ? undefined
+      : columns.map((column) => (key.includes(column) ? { ...column, nullable: false } : column)),
     key: key.map(({ name }) => name),
     mode,
+    evolution,
     layout: layoutOf(layout, columns),
   };
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Mode, Op } from './calls.js';
+import type { Evolution, Mode, Op } from './calls.js';
 
 /*
  * A step names tables, columns and values by numbers, which are read against what the program has come to. So a program
@@ -29,6 +29,8 @@ export type ColumnStep = typeof column extends fc.Arbitrary<infer T> ? T : never
 const row = fc.record({
   /** By column; absent beyond the end. */
   values: fc.array(nullOr, { maxLength: 6, size: 'max' }),
+  /** Fields of any type, in a table that learns. */
+  learnt: fc.array(fc.record({ name: small, value: fc.nat({ max: 60 }) }), { maxLength: 4, size: 'max' }),
   time: fc.option(small, { freq: 2, nil: undefined }),
   /** Of a table that has a key. */
   op: fc.constantFrom<Op[]>('upsert', 'insert', 'delete'),
@@ -39,6 +41,7 @@ export type RowStep = typeof row extends fc.Arbitrary<infer T> ? T : never;
 
 const table = fc.nat({ max: TABLE_NAMES.length - 1 });
 const mode = fc.constantFrom<Mode[]>('none', 'backward', 'forward', 'full');
+const evolution = fc.constantFrom<Evolution[]>('evolve', 'strict');
 
 /** Seldom enough not to take all the time. */
 const seldom = fc.oneof(
@@ -92,7 +95,10 @@ const create = fc.record({
   columns: fc.array(column, { minLength: 1, maxLength: 4, size: 'max' }),
   /** How many of its columns are the key, as far as their types may be. */
   key: fc.constantFrom(0, 1, 0, 2),
+  /** Without columns: the first events say. */
+  learns: fc.constantFrom(false, false, false, true),
   mode: rarely(mode),
+  evolution: fc.option(evolution, { freq: 1, nil: undefined }),
   layout: fc.option(layout, { freq: 2, nil: undefined }),
 });
 
@@ -128,6 +134,7 @@ const step = fc.oneof(
       table,
       changes: fc.array(change, { minLength: 1, maxLength: 3, size: 'max' }),
       mode: rarely(mode),
+      evolution: rarely(evolution),
       layout: rarely(layout),
       version: rarely(fc.constantFrom('current' as const, 'stale' as const)),
     }),

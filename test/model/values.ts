@@ -72,7 +72,25 @@ export const SCALARS: readonly Type[] = Object.keys(VALUES).map((type) => ({ typ
 export const TYPES: readonly Type[] = [...SCALARS, ...NESTED, ...NESTED];
 export const isKeyType = (type: string): boolean => !/^(?:float|double|json|list|struct)/.test(type);
 
-export const samplesOf = (type: string): readonly Sample[] => VALUES[type] ?? [];
+/** Of decimals that only tables which learn have, those of another one that fit. */
+export const samplesOf = (type: string): readonly Sample[] =>
+  VALUES[type] ?? VALUES[type.startsWith('decimal') ? 'decimal(9,2)' : ''] ?? [];
+
+/** What events bring to tables that learn: of each kind some, and some that one column cannot have together. */
+export const UNTYPED: readonly unknown[] = [
+  ...[1, 'a', true, 2.5, null, '2026-01-01', [1, null, 3], { k: 1 }],
+  ...[2147483648, 9007199254740991, 0.1, '17', '123e4567-e89b-12d3-a456-426614174000'],
+  ...['2026-01-01T00:30:00.000001+01:00', 1_700_000_000_123, [], [2.5], ['a'], [[1], []], [{ k: 'a' }]],
+  ...[
+    {},
+    { k: 2.5, l: 'a' },
+    { k: null },
+    { l: { m: true } },
+    { k: 'a', l: null },
+    { K: 1 },
+    [{ l: [] }, null],
+  ],
+];
 
 /** As it is sent. Parts are null or absent here and there, where they may be. */
 export function valueOf({ type, parts = [] }: Type, at: number): unknown {
@@ -93,7 +111,7 @@ export function valueOf({ type, parts = [] }: Type, at: number): unknown {
 
 /** What a query shows of the value in a column of the scalar type; undefined where the column does not take it. */
 export function shownBy(type: string, value: unknown): unknown {
-  const sample = samplesOf(type).find(({ sent }) => sent === value);
+  const sample = VALUES[type]?.find(({ sent }) => sent === value);
   if (sample !== undefined) return sample.shown;
   switch (type) {
     case 'json':
@@ -108,6 +126,8 @@ export function shownBy(type: string, value: unknown): unknown {
       return typeof value === 'number' || isSpecial(value) ? value : undefined;
     case 'float':
       return isSpecial(value) ? value : floatOf(value);
+    case 'timestamptz':
+      return typeof value === 'number' ? instantText(value) : undefined;
     default:
       return type.startsWith('decimal') ? decimalText(type, value) : undefined;
   }
@@ -115,6 +135,12 @@ export function shownBy(type: string, value: unknown): unknown {
 
 const isSpecial = (value: unknown): boolean =>
   typeof value === 'string' && ['NaN', 'Infinity', '-Infinity'].includes(value);
+
+const LAST_INSTANT = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** Of a time after 1970. */
+const instantText = (ms: number): string | undefined =>
+  Number.isInteger(ms) && ms <= LAST_INSTANT ? new Date(ms).toISOString().replace('Z', '000Z') : undefined;
 
 function wholeNumber(value: unknown): unknown {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined;
