@@ -197,7 +197,7 @@ export function misfitOf(
       const value = payload[column.name];
       if (op !== 'delete') return fits(column, value);
       return key.includes(column.id)
-        ? value !== undefined && value !== null
+        ? value !== undefined && fits(column, value)
         : fits({ ...column, nullable: true }, value);
     });
   return isFit ? undefined : refused('SCHEMA_VIOLATION');
