@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { Type } from 'class-transformer';
-import { Allow, IsArray, IsOptional, IsString, ValidateNested } from 'class-validator';
+import { Allow, IsArray, IsInt, IsOptional, IsString, ValidateNested } from 'class-validator';
 import { AppError } from '../kernel/index.js';
 import { DtoPipe } from './dto.pipe.js';
 import { parseJson } from './json-body.js';
@@ -9,6 +9,15 @@ import { IntegerText } from './query-text.js';
 class Item {
   @IsString()
   name!: string;
+
+  static about({ name }: Item): object {
+    return typeof name === 'string' ? { item: name } : {};
+  }
+}
+
+class Sized extends Item {
+  @IsInt({ context: { allowed: ['a whole number'] } })
+  size!: number;
 }
 
 class Order {
@@ -37,8 +46,11 @@ class Order {
 
 const pipe = new DtoPipe(Order);
 
-async function violations(value: unknown): Promise<{ path: string; message: string }[]> {
-  const error: unknown = await pipe.transform(value).catch((caught: unknown) => caught);
+async function violations(
+  value: unknown,
+  by: DtoPipe<object> = pipe,
+): Promise<{ path: string; message: string }[]> {
+  const error: unknown = await by.transform(value).catch((caught: unknown) => caught);
   if (!(error instanceof AppError)) throw new Error('nothing was refused');
   expect(error.code).toBe('REQUEST_INVALID');
   return error.context.violations as { path: string; message: string }[];
@@ -63,7 +75,13 @@ describe('DtoPipe', () => {
     expect(await violations({ items: [{ name: 1 }], main: { name: 'b', more: {} }, other: 1 })).toEqual([
       { path: '$.other', message: 'is not a known field' },
       { path: '$.items[0].name', message: 'must be a string' },
-      { path: '$.main.more', message: 'is not a known field' },
+      { path: '$.main.more', message: 'is not a known field', item: 'b' },
+    ]);
+  });
+
+  it('says what the class has to say of an object, and the rule of a field', async () => {
+    expect(await violations({ name: 'a', size: 'x' }, new DtoPipe(Sized))).toEqual([
+      { path: '$.size', message: 'must be an integer number', item: 'a', allowed: ['a whole number'] },
     ]);
   });
 

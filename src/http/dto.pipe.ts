@@ -8,7 +8,10 @@ import { jsonPath } from './json-path.js';
 /** Violations named in one answer. */
 const MAX_VIOLATIONS = 100;
 
-/** A class with class-validator's decorators, made without arguments. */
+/**
+ * A class with class-validator's decorators, made without arguments. A static `about` gives what all violations of an
+ * object carry, from its fields as they were sent. The `context` of a validator goes into its violations.
+ */
 export type DtoClass<T extends object> = new () => T;
 
 /** Checks a control-plane value against its class; refuses what it does not name. Rejects with REQUEST_INVALID. */
@@ -59,12 +62,18 @@ function violationsOf(error: ValidationError, parents: readonly (string | number
   const inArray = Array.isArray(error.target);
   const keys = [...parents, inArray ? Number(error.property) : error.property];
   const path = jsonPath(keys);
+  const about = aboutOf(error.target);
   const own = Object.entries(error.constraints ?? {}).map(([rule, text]) => ({
     path,
     message: messageOf(rule, text, error),
+    ...about,
+    ...(error.contexts?.[rule] as object | undefined),
   }));
   return [...own, ...(error.children ?? []).flatMap((child) => violationsOf(child, keys))];
 }
+
+const aboutOf = (target: object | undefined): object | undefined =>
+  (target?.constructor as { about?: (value: object) => object } | undefined)?.about?.(target as object);
 
 /** The path names the field already. */
 function messageOf(rule: string, text: string, { property }: ValidationError): string {

@@ -19,6 +19,68 @@ const CREATED = '$.schema.columns[0]';
 const id = { name: 'id', type: 'int' };
 
 testRefusals({
+  'a column that is none': [
+    [
+      'without a type',
+      create([{ name: 'a' }]),
+      refusedAs({ path: `${CREATED}.type`, column: 'a', allowed: among('long', 'list<T>') }),
+    ],
+    [
+      'new, without a type',
+      change({ op: 'add_column', column: { name: 'a' } }),
+      refusedAs({ path: '$.changes[0].column.type', column: 'a', allowed: among('long', 'list<T>') }),
+    ],
+    [
+      'without a name',
+      create([{ type: 'int' }]),
+      refusedAs({ path: `${CREATED}.name`, allowed: [says('1 to 128 characters')] }),
+    ],
+    [
+      'with a long name and no type',
+      create([{ name: 'n'.repeat(300) }]),
+      refusedAs({ path: `${CREATED}.type`, column: 'n'.repeat(128) }),
+    ],
+    [
+      'with a field that columns do not have',
+      create([{ name: 'a', typ: 'int' }]),
+      refusedAs({ path: `${CREATED}.typ`, column: 'a' }),
+    ],
+    [
+      'that is perhaps nullable',
+      create([{ name: 'a', type: 'int', nullable: 'perhaps' }]),
+      refusedAs({ path: `${CREATED}.nullable`, column: 'a', allowed: ['true', 'false'] }),
+    ],
+    [
+      'with a number for a doc',
+      create([{ name: 'a', type: 'int', doc: 5 }]),
+      refusedAs({ path: `${CREATED}.doc`, column: 'a', allowed: [says('1000 characters')] }),
+    ],
+    [
+      'old, that becomes perhaps nullable',
+      change({ op: 'set_nullable', name: 'note', nullable: 'perhaps' }),
+      refusedAs({ path: '$.changes[0].nullable', column: 'note', allowed: ['true', 'false'] }),
+    ],
+    [
+      'old, that gets no type',
+      change({ op: 'change_type', name: 'note' }),
+      refusedAs({ path: '$.changes[0].type', column: 'note' }),
+    ],
+    [
+      'old, that is changed in no known way',
+      change({ op: 'retype', name: 'note' }),
+      refusedAs({ path: '$.changes[0].op', column: 'note', allowed: among('change_type') }),
+    ],
+    [
+      'in a partition without a transform',
+      patch({ partition_spec: [{ column: 'at' }] }),
+      refusedAs({ path: '$.partition_spec[0].transform', column: 'at' }),
+    ],
+    [
+      'in an order that goes no way',
+      patch({ sort_order: [{ column: 'count', direction: 'up' }] }),
+      refusedAs({ path: '$.sort_order[0].direction', column: 'count', allowed: ['asc', 'desc'] }),
+    ],
+  ],
   'a type that does not exist': [
     [
       'of a column',
@@ -126,6 +188,28 @@ testRefusals({
       'of a new column',
       add('a', 'date', { default: 'today' }),
       refusedAs({ path: '$.changes[0].column.default', column: 'a', allowed: [says('YYYY-MM-DD')] }),
+    ],
+    [
+      'with an integer in json that is read inexactly',
+      create([{ name: 'a', type: 'json', default: { n: 2 ** 53 } }]),
+      refusedAs({
+        path: `${CREATED}.default`,
+        column: 'a',
+        message: says('beyond 2^53: write it as a string'),
+        allowed: [says('integers from 2^53 to 2^64 as strings')],
+      }),
+    ],
+    [
+      'with another, for an old column',
+      change(
+        { op: 'add_column', column: { name: 'a', type: 'json' } },
+        { op: 'set_default', name: 'a', default: [2 ** 64] },
+      ),
+      refusedAs({
+        path: '$.changes[1].default',
+        column: 'a',
+        allowed: [says('integers from 2^53 to 2^64 as strings')],
+      }),
     ],
     [
       'for an old column',

@@ -237,35 +237,50 @@ describe('a table that evolves', () => {
   });
 
   it.each([
-    ['a reserved name', { _x: 1 }, '_x', 'name_not_allowed'],
-    ['a long name', { ['n'.repeat(300)]: 1 }, 'n'.repeat(128), 'name_not_allowed'],
-    ['a control character', { 'a\u0007': 1 }, 'a\u0007', 'name_not_allowed'],
-    ['a name that is not in normal form', { 'e\u0301': 1 }, 'e\u0301', 'name_not_allowed'],
-    ['a name that differs by case', { ID: 1 }, 'ID', 'names_differ_by_case'],
-    ['a nested name that differs by case', { s: { a: 1, A: 2 } }, 's', 'names_differ_by_case'],
+    ['a reserved name', { _x: 1 }, '_x', 'name_not_allowed', 'not beginning with "_"'],
+    ['a long name', { ['n'.repeat(300)]: 1 }, 'n'.repeat(128), 'name_not_allowed', '1 to 128'],
+    ['a control character', { 'a\u0007': 1 }, 'a\u0007', 'name_not_allowed', 'without control'],
+    ['a name that is not in normal form', { 'e\u0301': 1 }, 'e\u0301', 'name_not_allowed', 'normal form C'],
+    ['a name that differs by case', { ID: 1 }, 'ID', 'names_differ_by_case', 'differs from "id"'],
+    [
+      'a nested name that differs by case',
+      { s: { a: 1, A: 2 } },
+      's',
+      'names_differ_by_case',
+      'differs from "a"',
+    ],
     [
       'too many columns',
       Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`c${i}`, i])),
       'c498',
       'column_limit',
+      '1 to 500 columns',
     ],
     [
       'too many in one struct',
       { s: Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`c${i}`, i])) },
       's',
       'column_limit',
+      '1 to 500 columns',
     ],
     [
       'too many levels',
       { deep: JSON.parse('{"a":'.repeat(17) + '1' + '}'.repeat(17)) as object },
       'deep',
       'nesting_limit',
+      '16 deep',
     ],
-  ])('refuses %s', async (_, payload, column, rule) => {
+    ['a reserved name in a struct', { s: { ['__duckdb_field_id']: 1 } }, 's', 'name_not_allowed', 'reserved'],
+  ])('refuses %s', async (_, payload, column, rule, allowed) => {
     await create('t', { ...EVOLVE, schema: { columns: [{ name: 'id', type: 'int' }] } });
     const refused = await send('t', [{ id: 1, good: 1 }, payload]);
     expect(refused).toMatchObject({ status: 400, body: { error_code: 'SCHEMA_VIOLATION' } });
-    expect(problem(refused).context.violations?.[0]).toMatchObject({ column, rule, record: 1 });
+    expect(problem(refused).context.violations?.[0]).toMatchObject({
+      column,
+      rule,
+      record: 1,
+      allowed: [expect.stringContaining(allowed)],
+    });
     expect((await shown('t')).schema_version).toBe(1);
   });
 

@@ -144,6 +144,7 @@ describe('values at the edge of their type', () => {
       { name: 'd', type: 'double' },
       { name: 'x', type: 'decimal(38,10)' },
       { name: 's', type: 'string' },
+      { name: 'j', type: 'json' },
       { name: 'deep', type: nest('list<', 'int', '>', DEPTH) },
     ]),
   );
@@ -169,6 +170,12 @@ describe('values at the edge of their type', () => {
       'x',
       '1234567890123456789012345678.0123456789',
       '1234567890123456789012345678.0123456789',
+    ],
+    [
+      'integers of any size in json',
+      'j',
+      '{"n":[9007199254740993,1e0,18446744073709551617]}',
+      '{"n":[9007199254740993,1,18446744073709551617]}',
     ],
     ['the empty text', 's', '""', ''],
     ['null', 's', 'null', null],

@@ -152,7 +152,13 @@ describe('a dry run', () => {
     expect(
       (await infer([{ id: null }, { id: 1, ID: 2 }], '?table=t&evolution_mode=evolve')).body,
     ).toMatchObject({
-      refusals: [{ column: 'ID', rule: 'names_differ_by_case' }],
+      refusals: [
+        {
+          column: 'ID',
+          rule: 'names_differ_by_case',
+          allowed: ['a name that differs from "id" in more than case'],
+        },
+      ],
       violations: [{ record: 0 }, { record: 1 }],
     });
     await app.call('PATCH', '/v1/tables/t', {

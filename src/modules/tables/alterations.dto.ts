@@ -15,13 +15,17 @@ import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
 import { invalidDefinition } from './definition-fault.js';
 import { RetentionDto, RetentionField } from './retention.dto.js';
-import { CHANGE_OPS, MAX_CHANGES, readChanges, type ChangeOp } from './schema-change.js';
+import { aboutChange, CHANGE_OPS, MAX_CHANGES, readChanges, type ChangeOp } from './schema-change.js';
 import type { TableAlteration } from './table-alterations.service.js';
 import { EVOLUTION_MODES, TABLE_NAME, type EvolutionMode } from './table-definition.js';
 import { PartitionFieldDto, PartitionSpecField, SortFieldDto, SortOrderField } from './table-layout.dto.js';
 import { COMPATIBILITY_DOC, ColumnDto, EVOLUTION_DOC } from './tables.dto.js';
 
 export class TableChangeDto {
+  static about(change: TableChangeDto): object {
+    return aboutChange(change);
+  }
+
   @ApiProperty({
     enum: CHANGE_OPS,
     description:
@@ -30,7 +34,7 @@ export class TableChangeDto {
       'move_column `name`, `after`; rename_table `to`. No other field is taken.',
     example: 'rename_column',
   })
-  @IsString()
+  @IsString({ context: { allowed: CHANGE_OPS } })
   op!: ChangeOp;
 
   @ApiPropertyOptional({ type: ColumnDto, description: 'Must be nullable: rows from before read null.' })
@@ -66,7 +70,7 @@ export class TableChangeDto {
 
   @ApiPropertyOptional({ description: 'A nullable column stays nullable.' })
   @IsOptional()
-  @IsBoolean()
+  @IsBoolean({ context: { allowed: ['true', 'false'] } })
   nullable?: boolean;
 
   @ApiPropertyOptional({

@@ -9,7 +9,13 @@ import {
   type Column,
   type ColumnType,
 } from '../../kernel/index.js';
-import { defineColumn, definePart, faultOfDefault, faultOfPartDefault, ruleOf } from './column-definition.js';
+import {
+  defaultRule,
+  defineColumn,
+  definePart,
+  faultOfDefault,
+  faultOfPartDefault,
+} from './column-definition.js';
 import {
   COLUMN_NAME_RULE,
   FIELD_NAME_RULE,
@@ -30,7 +36,7 @@ import {
 import { invalidDefinition, shownName, shownNameList, shownNames } from './definition-fault.js';
 import { countFields, lastFieldId, withFieldIds } from './field-ids.js';
 import { changePath, type TableChange } from './schema-change.js';
-import { COLUMN_COUNT_RULE, MAX_COLUMNS } from './table-definition.js';
+import { COLUMN_COUNT, COLUMN_COUNT_RULE, MAX_COLUMNS } from './table-definition.js';
 import { schemaIncompatible } from './tables.errors.js';
 import { isWider, widerTypes } from './widening.js';
 
@@ -122,7 +128,8 @@ function addedBelow(
   const columns = changedBelow(draft.columns, parents, (siblings) => [...siblings, column]);
   const count = countFields(columns);
   const name = pathText([...parents, column] as unknown as ColumnPath);
-  if (count > MAX_COLUMNS) throw invalid(at, `a table ${COLUMN_COUNT_RULE}; it would have ${count}`, name);
+  if (count > MAX_COLUMNS)
+    throw invalid(at, `a table ${COLUMN_COUNT_RULE}; it would have ${count}`, name, [COLUMN_COUNT]);
   if (parents.length + depthOf(columnType(column)) > MAX_TYPE_DEPTH) {
     const rule = `lists and structs stand inside each other ${MAX_TYPE_DEPTH} deep at most`;
     throw invalid(`${at}.type`, rule, name);
@@ -196,7 +203,7 @@ function withDefault(draft: Draft, change: TableChange & { op: 'set_default' }, 
   const type = columnType(targetOf(column));
   const fault =
     parent === undefined ? faultOfDefault(type, filling) : faultOfPartDefault(type, filling, parent.type);
-  if (fault !== undefined) throw invalid(`${path}.default`, fault, pathText(column), [ruleOf(type)]);
+  if (fault !== undefined) throw invalid(`${path}.default`, fault, pathText(column), [defaultRule(type)]);
   return replaced(draft, column, { default: filling }, path);
 }
 

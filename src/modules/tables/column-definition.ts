@@ -21,9 +21,10 @@ import { describeFound } from './violation.js';
 
 /** Of what is inside of json, and of what no type knows. */
 const JSON_TYPE: ColumnType = { kind: 'json' };
-const TYPE_FORMS = [...SIMPLE_TYPES, 'decimal(p,s)', 'list<T>', 'struct<name: T, …>'];
+/** What may stand for a type. */
+export const TYPE_FORMS = [...SIMPLE_TYPES, 'decimal(p,s)', 'list<T>', 'struct<name: T, …>'];
 const MAX_DOC_CHARS = 1_000;
-const DOC_RULE = `at most ${MAX_DOC_CHARS} characters, and no NUL`;
+export const DOC_RULE = `at most ${MAX_DOC_CHARS} characters, and no NUL`;
 /** Of a default, as JSON: it is written into every event that lacks the column. */
 const MAX_DEFAULT_CHARS = 4_096;
 
@@ -70,7 +71,7 @@ function define(
   };
   refuse('name', names.fault(name), () => [names.rule]);
   const type = soundType(request.type, (message) => refuse('type', message, () => TYPE_FORMS));
-  if (type !== undefined) refuse('default', defaultFault(type, filling), () => [ruleOf(type)]);
+  if (type !== undefined) refuse('default', defaultFault(type, filling), () => [defaultRule(type)]);
   refuse('doc', faultOfDoc(doc), () => [DOC_RULE]);
   if (faults.length > 0 || type === undefined) return { faults };
   const column: TypedField = {
@@ -129,8 +130,11 @@ function faultOfDoc(doc: string | null | undefined): string | undefined {
   return `must have ${DOC_RULE}`;
 }
 
-/** What a value of the type must be, in words. */
-export const ruleOf = (type: ColumnType): string => checkedType(type).rule;
+/** What a default of the type must be, in words. */
+export const defaultRule = (type: ColumnType): string =>
+  type.kind === 'json'
+    ? 'any JSON value, with integers from 2^53 to 2^64 as strings'
+    : checkedType(type).rule;
 
 /** Why a part of a list or struct cannot have this default. The grammar has none for elements, nor nested literals. */
 export function faultOfPartDefault(

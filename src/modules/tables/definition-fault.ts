@@ -29,6 +29,10 @@ export function invalidDefinition(faults: readonly DefinitionFault[]): AppError 
 /** A name that a client sent, fit for an answer. */
 export const shownName = (name: string): string => name.slice(0, SHOWN_CHARS).toWellFormed();
 
+/** What a violation carries of the column that it is about, where that has a name. */
+export const aboutColumn = (name: unknown): { readonly column?: string } =>
+  typeof name === 'string' ? { column: shownName(name) } : {};
+
 /** The first names to choose from. */
 export const shownNames = (columns: readonly { readonly name: string }[]): string[] =>
   columns.slice(0, SHOWN_CHOICES).map(({ name }) => name);

@@ -1,5 +1,5 @@
 import { defineColumn, type ColumnRequest } from './column-definition.js';
-import { invalidDefinition, type DefinitionFault } from './definition-fault.js';
+import { aboutColumn, invalidDefinition, type DefinitionFault } from './definition-fault.js';
 import { TABLE_NAME } from './table-definition.js';
 
 /** One change of a table, whose form is right. Columns are named as they are at that point of the list. */
@@ -51,7 +51,9 @@ const ALL_FIELDS = [...new Set(Object.values(FIELDS).flatMap((fields) => Object.
 
 /** Throws REQUEST_INVALID with every change that could be right for no table. */
 export function readChanges(requests: readonly ChangeRequest[]): TableChange[] {
-  const violations = requests.flatMap((request, index) => formViolations(request, changePath(index)));
+  const violations = requests.flatMap((request, index) =>
+    formViolations(request, changePath(index)).map((fault) => ({ ...aboutChange(request), ...fault })),
+  );
   if (violations.length > 0) throw invalidDefinition(violations);
   return requests.map(({ op, ...fields }) => {
     const taken = Object.keys(FIELDS[op as ChangeOp]).map((field) => [field, fields[field as Field]]);
@@ -59,12 +61,19 @@ export function readChanges(requests: readonly ChangeRequest[]): TableChange[] {
   });
 }
 
+/** What a violation carries of the column that a change is about. */
+export const aboutChange = ({ name, from, column }: ChangeRequest) =>
+  aboutColumn(name ?? from ?? column?.name);
+
 /** Where a change stands in the request. */
 export const changePath = (index: number): string => `$.changes[${index}]`;
 
 function formViolations(request: ChangeRequest, path: string): readonly DefinitionFault[] {
   const op = CHANGE_OPS.find((known) => known === request.op);
-  if (op === undefined) return [{ path: `${path}.op`, message: `must be one of ${CHANGE_OPS.join(', ')}` }];
+  if (op === undefined) {
+    const message = `must be one of ${CHANGE_OPS.join(', ')}`;
+    return [{ path: `${path}.op`, message, allowed: CHANGE_OPS }];
+  }
   const fields = FIELDS[op];
   const misplaced = ALL_FIELDS.flatMap((field): DefinitionFault[] => {
     const [value, takes] = [request[field], fields[field]];

@@ -128,6 +128,8 @@ describe('defineTable', () => {
       {
         path: '$.schema.columns',
         message: expect.stringMatching(/^must have 1 to 500 columns, .*; found 501$/) as string,
+        column: 'a',
+        allowed: ['1 to 500 columns, fields of structs and elements of lists counted'],
       },
     ]);
   });

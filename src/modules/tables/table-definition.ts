@@ -3,7 +3,7 @@ import type { WindowClass } from '../bus/index.js';
 import { defineColumn, type ColumnRequest } from './column-definition.js';
 import { otherThan, repeatedNames } from './column-names.js';
 import type { CompatibilityMode } from './compatibility.js';
-import { invalidDefinition, type DefinitionFault } from './definition-fault.js';
+import { aboutColumn, invalidDefinition, type DefinitionFault } from './definition-fault.js';
 import { countFields, withFieldIds } from './field-ids.js';
 import { faultsOfKey, keyIdsOf, withKeyRequired } from './primary-key.js';
 import type { Retention } from './retention.js';
@@ -20,7 +20,8 @@ export const TABLE_NAME = /^[a-z][a-z0-9_]{0,62}$/;
  * child commits in its default memory, whatever the types.
  */
 export const MAX_COLUMNS = 500;
-export const COLUMN_COUNT_RULE = `must have 1 to ${MAX_COLUMNS} columns, fields of structs and elements of lists counted`;
+export const COLUMN_COUNT = `1 to ${MAX_COLUMNS} columns, fields of structs and elements of lists counted`;
+export const COLUMN_COUNT_RULE = `must have ${COLUMN_COUNT}`;
 
 /** Whether events change the schema: strict refuses what does not fit. */
 export const EVOLUTION_MODES = ['strict', 'evolve'] as const;
@@ -96,8 +97,13 @@ function defineColumns(
   path: string,
   faults: DefinitionFault[],
 ): readonly Column[] {
+  /** `beyond` is the first column that is too many. */
+  const refuseCount = (count: number, beyond: { readonly name: string } | undefined): void => {
+    const message = `${COLUMN_COUNT_RULE}; found ${count}`;
+    faults.push({ path, message, ...aboutColumn(beyond?.name), allowed: [COLUMN_COUNT] });
+  };
   if (requests.length === 0 || requests.length > MAX_COLUMNS) {
-    faults.push({ path, message: `${COLUMN_COUNT_RULE}; found ${requests.length}` });
+    refuseCount(requests.length, requests[MAX_COLUMNS]);
     return [];
   }
   const defined = requests.map((request, index) => defineColumn(request, `${path}[${index}]`));
@@ -111,7 +117,8 @@ function defineColumns(
     faults.push({ path: `${path}[${index}].name`, message, column: name, allowed });
   }
   const columns = withFieldIds(defined.flatMap(({ column }) => column ?? []));
-  const count = countFields(columns);
-  if (count > MAX_COLUMNS) faults.push({ path, message: `${COLUMN_COUNT_RULE}; found ${count}` });
+  let count = 0;
+  const beyond = columns.find((column) => (count += countFields([column])) > MAX_COLUMNS);
+  if (beyond !== undefined) refuseCount(countFields(columns), beyond);
   return columns;
 }

@@ -3,6 +3,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsArray, IsIn, IsOptional, IsString, ValidateNested } from 'class-validator';
 import type { SortDirection } from '../../kernel/index.js';
+import { aboutColumn } from './definition-fault.js';
 
 export const PARTITION_SPEC_DOC =
   'How new files are split: a file holds rows of one partition, as far as there are not too many at once. ' +
@@ -10,7 +11,13 @@ export const PARTITION_SPEC_DOC =
 export const SORT_ORDER_DOC =
   'How the rows of new files are sorted, so that queries can skip parts of them. Up to 8 columns; empty: by event time.';
 
+const DIRECTIONS = ['asc', 'desc'];
+
 export class PartitionFieldDto {
+  static about({ column }: PartitionFieldDto): object {
+    return aboutColumn(column);
+  }
+
   @ApiProperty({
     description: 'A column of the table, `_event_time` or `_ingested_at`.',
     example: '_event_time',
@@ -29,6 +36,10 @@ export class PartitionFieldDto {
 }
 
 export class SortFieldDto {
+  static about({ column }: SortFieldDto): object {
+    return aboutColumn(column);
+  }
+
   @ApiProperty({
     description: 'A column of the table, `_event_time` or `_ingested_at`.',
     example: '_event_time',
@@ -37,13 +48,13 @@ export class SortFieldDto {
   column!: string;
 
   @ApiPropertyOptional({
-    enum: ['asc', 'desc'],
+    enum: DIRECTIONS,
     default: 'asc',
     description: 'Nulls come first, and last with desc.',
     example: 'asc',
   })
   @IsOptional()
-  @IsIn(['asc', 'desc'])
+  @IsIn(DIRECTIONS, { context: { allowed: DIRECTIONS } })
   direction?: SortDirection;
 }
 

@@ -2,7 +2,6 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
-  ArrayNotEmpty,
   Allow,
   IsArray,
   IsBoolean,
@@ -15,16 +14,13 @@ import {
 } from 'class-validator';
 import { columnTypeText, type Column } from '../../kernel/index.js';
 import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
+import { DOC_RULE, TYPE_FORMS } from './column-definition.js';
+import { COLUMN_NAME_RULE } from './column-names.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
+import { aboutColumn } from './definition-fault.js';
 import { keyColumnsOf, MAX_KEY_COLUMNS } from './primary-key.js';
 import { RETENTION_DOC, RetentionDto, RetentionField } from './retention.dto.js';
-import {
-  COLUMN_COUNT_RULE,
-  EVOLUTION_MODES,
-  MAX_COLUMNS,
-  TABLE_NAME,
-  type EvolutionMode,
-} from './table-definition.js';
+import { EVOLUTION_MODES, MAX_COLUMNS, TABLE_NAME, type EvolutionMode } from './table-definition.js';
 import {
   PARTITION_SPEC_DOC,
   PartitionFieldDto,
@@ -49,12 +45,16 @@ export const EVOLUTION_DOC =
 const ANY_JSON = { type: 'object', additionalProperties: true } as const;
 
 export class ColumnDto {
+  static about({ name }: ColumnDto): object {
+    return aboutColumn(name);
+  }
+
   @ApiProperty({
     description: `${NAME_DOC} Unique in its table without regard to case.`,
     maxLength: 128,
     example: 'amount',
   })
-  @IsString()
+  @IsString({ context: { allowed: [COLUMN_NAME_RULE] } })
   name!: string;
 
   @ApiProperty({
@@ -62,12 +62,12 @@ export class ColumnDto {
       'boolean, int, long, float, double, decimal(p,s), string, uuid, binary, date, time, timestamp, timestamptz, json, `list<T>` or `struct<name: T, …>`, lists and structs inside each other up to 16 deep. A field of a struct may be followed by `not null`, `default <literal>` and `comment "text"`, the element of a list by `not null` and `comment "text"`; names that are not plain stand in double quotes.',
     example: 'decimal(18,4)',
   })
-  @IsString()
+  @IsString({ context: { allowed: TYPE_FORMS } })
   type!: string;
 
   @ApiPropertyOptional({ default: true, example: false })
   @IsOptional()
-  @IsBoolean()
+  @IsBoolean({ context: { allowed: ['true', 'false'] } })
   nullable?: boolean;
 
   @ApiPropertyOptional({
@@ -82,15 +82,13 @@ export class ColumnDto {
 
   @ApiPropertyOptional({ maxLength: 1000, example: 'Gross, in the currency of the order.' })
   @IsOptional()
-  @IsString()
+  @IsString({ context: { allowed: [DOC_RULE] } })
   doc?: string;
 }
 
 export class SchemaDto {
   @ApiProperty({ type: [ColumnDto], minItems: 1, maxItems: MAX_COLUMNS })
   @IsArray()
-  @ArrayNotEmpty({ message: COLUMN_COUNT_RULE })
-  @ArrayMaxSize(MAX_COLUMNS, { message: COLUMN_COUNT_RULE })
   @ValidateNested({ each: true })
   @Type(() => ColumnDto)
   columns!: ColumnDto[];

@@ -1,9 +1,16 @@
 import { MAX_TYPE_DEPTH, nameText, type Column } from '../../../kernel/index.js';
-import { faultOfColumnName, faultOfFieldName, repeatedNames } from '../column-names.js';
+import {
+  COLUMN_NAME_RULE,
+  FIELD_NAME_RULE,
+  faultOfColumnName,
+  faultOfFieldName,
+  otherThan,
+  repeatedNames,
+} from '../column-names.js';
 import { incompatibilities } from '../compatibility.js';
 import { countFields } from '../field-ids.js';
 import { isKeyType, keyColumnsOf } from '../primary-key.js';
-import { COLUMN_COUNT_RULE, MAX_COLUMNS } from '../table-definition.js';
+import { COLUMN_COUNT, COLUMN_COUNT_RULE, MAX_COLUMNS } from '../table-definition.js';
 import { lostSources } from '../table-layout.js';
 import type { Table } from '../table.store.js';
 import type { SchemaViolation } from '../tables.errors.js';
@@ -17,6 +24,8 @@ export interface GrowthFault {
   readonly path: readonly string[];
   readonly rule: GrowthRule;
   readonly message: string;
+  /** What could be sent instead. */
+  readonly allowed: readonly string[];
 }
 
 /** What growth asks a table for. */
@@ -53,13 +62,14 @@ export function growthFaults(before: readonly Column[], after: readonly Column[]
   for (const column of after) {
     if (depthOf(column) > MAX_TYPE_DEPTH) {
       const message = `has more than ${MAX_TYPE_DEPTH} lists and structs inside each other`;
-      faults.push({ path: [column.name], rule: 'nesting_limit', message });
+      const allowed = [`lists and structs inside each other, ${MAX_TYPE_DEPTH} deep at most`];
+      faults.push({ path: [column.name], rule: 'nesting_limit', message, allowed });
     }
     const isFirstBeyond = count <= MAX_COLUMNS && count + countFields([column]) > MAX_COLUMNS;
     count += countFields([column]);
     if (!isFirstBeyond) continue;
     const message = `is one too many: a table ${COLUMN_COUNT_RULE}; it would have ${countFields(after)}`;
-    faults.push({ path: [column.name], rule: 'column_limit', message });
+    faults.push({ path: [column.name], rule: 'column_limit', message, allowed: [COLUMN_COUNT] });
   }
   return faults;
 }
@@ -74,7 +84,7 @@ function keyGrowthFaults(
     const next = after.find((column) => column.id === id);
     if (next !== undefined && isKeyType(next.type)) return [];
     const message = `is in the primary key and stays ${type}`;
-    return [{ path: [name], rule: 'key_column', message }];
+    return [{ path: [name], rule: 'key_column', message, allowed: [type] }];
   });
 }
 
@@ -88,15 +98,18 @@ function addNameFaults(
   const known = new Map(before.map((column) => [column.name, column]));
   const names = after.map(({ name }) => name);
   for (const { index, first } of repeatedNames(names)) {
-    const message = `differs from ${nameText(names[first] ?? '')} in nothing but case or form`;
-    faults.push({ path: [...at, names[index] ?? ''], rule: 'names_differ_by_case', message });
+    const taken = names[first] ?? '';
+    const message = `differs from ${nameText(taken)} in nothing but case or form`;
+    const allowed = [otherThan(taken)];
+    faults.push({ path: [...at, names[index] ?? ''], rule: 'names_differ_by_case', message, allowed });
   }
   for (const { name, fields = [] } of after) {
     const path = [...at, name];
     const same = known.get(name);
     const fault = at.length === 0 ? faultOfColumnName(name) : faultOfFieldName(name);
     if (same === undefined && fault !== undefined) {
-      faults.push({ path, rule: 'name_not_allowed', message: fault });
+      const allowed = [at.length === 0 ? COLUMN_NAME_RULE : FIELD_NAME_RULE];
+      faults.push({ path, rule: 'name_not_allowed', message: fault, allowed });
     }
     addNameFaults(same?.fields ?? [], fields, path, faults);
   }

@@ -1,4 +1,5 @@
 import { AppError } from '../../../kernel/index.js';
+import { COLUMN_COUNT } from '../table-definition.js';
 import { SCHEMA_VIOLATION } from '../tables.errors.js';
 import { memberPath } from '../violation.js';
 import { shownName } from '../definition-fault.js';
@@ -30,6 +31,7 @@ export class GrowthRefusal extends AppError {
       column: shownName(fault.path[0] ?? ''),
       rule: fault.rule,
       message: fault.message,
+      allowed: fault.allowed,
     }));
     const [first] = violations;
     const more = faults.length > 1 ? `, and ${faults.length - 1} more` : '';
@@ -47,4 +49,5 @@ export class GrowthRefusal extends AppError {
 export const beyondInference = (
   tableName: string | undefined,
   { field, message }: TooManyFields,
-): GrowthRefusal => new GrowthRefusal(tableName, [{ path: [field], rule: 'column_limit', message }]);
+): GrowthRefusal =>
+  new GrowthRefusal(tableName, [{ path: [field], rule: 'column_limit', message, allowed: [COLUMN_COUNT] }]);

@@ -10,6 +10,7 @@ import { lastFieldId } from '../field-ids.js';
 import { RecordValidator } from '../record-validator.js';
 import type { EvolutionMode } from '../table-definition.js';
 import type { Table } from '../table.store.js';
+import type { SchemaViolation } from '../tables.errors.js';
 import { describeFound, memberPath } from '../violation.js';
 import { TooManyFields } from './field-budget.js';
 import { grownColumns, type Growing } from './grown-columns.js';
@@ -49,7 +50,7 @@ export interface SchemaProposal {
   readonly columns: readonly Column[];
   readonly proposed: readonly ProposedColumn[];
   /** Why the change would be refused. */
-  readonly refusals: readonly { readonly column: string; readonly rule: string; readonly message: string }[];
+  readonly refusals: readonly SchemaViolation[];
   /** Of the proposed schema, or of the one that the table keeps where the change would be refused. */
   readonly validator: RecordValidator;
 }
@@ -131,10 +132,11 @@ const NEW_TABLE: GrowingTable = {
 /** The very rules of ingest. */
 function refusalsOf(table: GrowingTable, after: readonly Column[]) {
   const { faults, incompatible, lost } = growthObjections(table, after);
-  const named = faults.map(({ path, rule, message }) => ({
+  const named = faults.map(({ path, rule, message, allowed }) => ({
     column: path[0] ?? '',
     rule,
     message: `${path.map(memberPath).join('').replace(/^\./, '')} ${message}`,
+    allowed,
   }));
   return [...named, ...incompatible, ...lost];
 }
