@@ -1,5 +1,7 @@
 export { Admissions } from './admissions.js';
+export { AnyJson } from './any-json.js';
 export { serveApiDocs } from './api-docs.js';
+export { BodyExample, exampleOf } from './body-example.js';
 export { DtoPipe, dtoBody, dtoQuery } from './dto.pipe.js';
 export { type Violation } from './dto-shape.js';
 export { Draining } from './draining.js';

@@ -15,7 +15,12 @@ interface Operation {
   readonly operationId: string;
   readonly summary?: string;
   readonly parameters?: readonly { readonly name: string; readonly in: string }[];
-  readonly requestBody?: { readonly content: Record<string, { readonly schema: { example?: unknown } }> };
+  readonly requestBody?: {
+    readonly content: Record<
+      string,
+      { readonly examples: { readonly example: { readonly value: unknown } } }
+    >;
+  };
   readonly responses: Record<string, unknown>;
 }
 
@@ -83,7 +88,8 @@ describe('the API document', () => {
     const bodies = operations.flatMap(({ operation }) => {
       const content = operation.requestBody?.content ?? {};
       const [json, lines] = [content['application/json'], content['application/x-ndjson']];
-      return lines === undefined ? [] : [{ json: json?.schema.example, lines: lines.schema.example }];
+      const examples = { json: json?.examples.example.value, lines: lines?.examples.example.value };
+      return lines === undefined ? [] : [examples];
     });
     expect(bodies).toHaveLength(2);
     for (const { json, lines } of bodies) {

@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, HttpStatus, Inject, Post } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AppError, NOT_FOUND, REQUEST_INVALID } from '../../kernel/index.js';
-import { decodeCursor, dtoBody, dtoQuery, pageOf, type Position } from '../../http/index.js';
+import { BodyExample, decodeCursor, dtoBody, dtoQuery, pageOf, type Position } from '../../http/index.js';
 import { Caller, Roles, type CallerIdentity } from '../tenancy/index.js';
 import {
   DeadLetterIdsDto,
@@ -47,6 +47,7 @@ export class DeadLettersController {
     description:
       "Each is checked against its table's schema of today; one that still does not fit stays dead, with the new reason. Replayed again it answers the same token. Where its table has a primary key and newer events, it is refused without `force`.",
   })
+  @BodyExample(ReplayDto, { ids: [12, 13] })
   @ApiOkResponse({ type: DeadLetterOutcomesDto })
   async replay(
     @Caller() { tenantId }: CallerIdentity,
@@ -58,6 +59,7 @@ export class DeadLettersController {
   @Post('discard')
   @HttpCode(HttpStatus.OK)
   @ApiOperation({ operationId: 'discardDeadLetters', summary: 'Give dead events up for good' })
+  @BodyExample(DeadLetterIdsDto, { ids: [12, 13] })
   @ApiOkResponse({ type: DeadLetterOutcomesDto })
   async discard(
     @Caller() { tenantId }: CallerIdentity,

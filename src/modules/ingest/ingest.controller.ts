@@ -21,7 +21,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { REQUEST_INVALID } from '../../kernel/index.js';
-import { dtoBody, dtoQuery, untilClosed, type IngestBody } from '../../http/index.js';
+import { BodyExample, dtoBody, dtoQuery, untilClosed, type IngestBody } from '../../http/index.js';
 import { Caller, Roles, type CallerIdentity } from '../tenancy/index.js';
 import {
   IngestReplyDto,
@@ -97,6 +97,7 @@ export class IngestController {
   @Post('receipts')
   @HttpCode(HttpStatus.OK)
   @ApiOperation({ operationId: 'getReceipts', summary: 'What became of several records' })
+  @BodyExample(ReceiptsDto, { keys: ['order-1001', 'order-1002'] })
   @ApiOkResponse({ type: ReceiptListDto })
   async receiptsOf(
     @Caller() { tenantId }: CallerIdentity,

@@ -72,6 +72,7 @@ export class ReceiptDto {
   snapshot_id?: number;
 
   @ApiPropertyOptional({
+    type: String,
     description: 'The object that holds the event; absent where several of one commit may hold it.',
   })
   file?: string | undefined;

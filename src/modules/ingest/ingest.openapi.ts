@@ -7,6 +7,7 @@ import {
   ApiQuery,
   type ApiOperationOptions,
 } from '@nestjs/swagger';
+import { exampleOf } from '../../http/index.js';
 import { IngestReplyDto } from './ingest.dto.js';
 import { MAX_KEY_BYTES, MAX_RECORDS } from './ingest-limits.js';
 
@@ -42,17 +43,6 @@ const BODY = {
     wait_for_visibility: { type: 'boolean', default: false },
     visibility_timeout_ms: { type: 'integer', minimum: 0 },
   },
-  example: {
-    records: [
-      {
-        idempotency_key: 'order-1001',
-        event_time: '2026-03-01T09:30:00Z',
-        payload: { order_id: 1001, amount: '12.50', currency: 'EUR' },
-      },
-      { idempotency_key: 'order-1002', payload: { order_id: 1002, amount: '7.00', currency: 'EUR' } },
-    ],
-    wait_for_visibility: true,
-  },
 } as const;
 
 const SAMPLE = {
@@ -62,34 +52,46 @@ const SAMPLE = {
   properties: {
     records: { type: 'array', minItems: 1, maxItems: MAX_RECORDS, items: RECORD },
   },
-  example: {
-    records: [
-      { payload: { order_id: 1001, amount: 12.5, placed_at: '2026-03-01T09:30:00Z' } },
-      { payload: { order_id: 1002, amount: 7, placed_at: '2026-03-01T09:31:00Z' } },
-    ],
-  },
 } as const;
+
+const BODY_EXAMPLE = {
+  records: [
+    {
+      idempotency_key: 'order-1001',
+      event_time: '2026-03-01T09:30:00Z',
+      payload: { order_id: 1001, amount: '12.50', currency: 'EUR' },
+    },
+    { idempotency_key: 'order-1002', payload: { order_id: 1002, amount: '7.00', currency: 'EUR' } },
+  ],
+  wait_for_visibility: true,
+};
+
+const SAMPLE_EXAMPLE = {
+  records: [
+    { payload: { order_id: 1001, amount: 12.5, placed_at: '2026-03-01T09:30:00Z' } },
+    { payload: { order_id: 1002, amount: 7, placed_at: '2026-03-01T09:31:00Z' } },
+  ],
+};
 
 type RequestBody = NonNullable<ApiOperationOptions['requestBody']>;
 
 /** A body of events. Of NDJSON the document can only show lines: they have no schema of their own in OpenAPI 3.0. */
-const bodyOf = (json: typeof BODY | typeof SAMPLE): RequestBody =>
-  ({
-    required: true,
-    content: {
-      'application/json': { schema: json },
-      'application/x-ndjson': {
-        schema: {
-          type: 'string',
-          description: 'One record a line, each as in `records` of the JSON body.',
-          example: json.example.records.map((record) => `${JSON.stringify(record)}\n`).join(''),
-        },
+const bodyOf = (schema: object, example: { readonly records: readonly object[] }): RequestBody => ({
+  required: true,
+  content: {
+    'application/json': { schema, ...exampleOf(example) },
+    'application/x-ndjson': {
+      schema: {
+        type: 'string',
+        description: 'One record a line, each as in `records` of the JSON body.',
       },
+      ...exampleOf(example.records.map((record) => `${JSON.stringify(record)}\n`).join('')),
     },
-  }) as never;
+  },
+});
 
 /** Of the dry run of inference. */
-export const SAMPLE_BODY = bodyOf(SAMPLE);
+export const SAMPLE_BODY = bodyOf(SAMPLE, SAMPLE_EXAMPLE);
 
 /** The ingest call is read from raw bytes, so its description is written by hand. */
 export const DescribeIngest = (): MethodDecorator =>
@@ -99,7 +101,7 @@ export const DescribeIngest = (): MethodDecorator =>
       summary: 'Write events',
       description:
         'All records are kept or none is. With `on_invalid` quarantine, records that do not fit go to the dead letters instead of refusing the request; each needs a usable key. NDJSON has one record a line; the options are query parameters then. Both may be compressed with gzip or zstd.',
-      requestBody: bodyOf(BODY),
+      requestBody: bodyOf(BODY, BODY_EXAMPLE),
     }),
     ApiHeader({
       name: 'Idempotency-Key',

@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { columnTypeText } from '../../kernel/index.js';
+import { AnyJson } from '../../http/index.js';
 import { EVOLUTION_MODES, TABLE_NAME, type EvolutionMode } from '../tables/index.js';
 import type { InferenceOutcome } from './schema-inference.service.js';
 
@@ -26,7 +27,7 @@ class InferredColumnDto {
   @ApiProperty({ example: true })
   nullable!: boolean;
 
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true })
+  @AnyJson()
   default?: unknown;
 
   @ApiPropertyOptional()

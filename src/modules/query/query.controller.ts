@@ -1,7 +1,7 @@
 import { Controller, HttpCode, HttpStatus, Inject, Post, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { dtoBody, untilClosed } from '../../http/index.js';
+import { BodyExample, dtoBody, untilClosed } from '../../http/index.js';
 import { Caller, Roles, type CallerIdentity } from '../tenancy/index.js';
 import { queryParameters, snapshotSelector } from './query-request.js';
 import { QueryDto, QueryReplyDto, toQueryReplyDto } from './query.dto.js';
@@ -19,6 +19,11 @@ export class QueryController {
     operationId: 'query',
     summary: 'Run a SELECT on one snapshot',
     description: 'Without a snapshot, the latest. A client that disconnects cancels its query.',
+  })
+  @BodyExample(QueryDto, {
+    sql: 'SELECT currency, sum(amount) AS total FROM orders WHERE amount > $min GROUP BY currency',
+    params: { min: { type: 'decimal(18,4)', value: '10.00' } },
+    row_limit: 100,
   })
   @ApiOkResponse({ type: QueryReplyDto })
   async query(

@@ -5,7 +5,7 @@ import type { QueryAnswer } from './query.service.js';
 
 const VALUE = {
   oneOf: [
-    { type: 'string' },
+    { type: 'string', nullable: true },
     { type: 'number' },
     { type: 'boolean' },
     {
@@ -15,7 +15,6 @@ const VALUE = {
       properties: { type: { type: 'string', example: 'timestamptz' }, value: {} },
     },
   ],
-  nullable: true,
 } as const;
 
 export class QueryDto {

@@ -11,6 +11,7 @@ import {
   Matches,
   ValidateNested,
 } from 'class-validator';
+import { AnyJson } from '../../http/index.js';
 import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
 import { invalidDefinition } from './definition-fault.js';
@@ -73,10 +74,7 @@ export class TableChangeDto {
   @IsBoolean({ context: { allowed: ['true', 'false'] } })
   nullable?: boolean;
 
-  @ApiPropertyOptional({
-    type: 'object',
-    additionalProperties: true,
-    nullable: true,
+  @AnyJson({
     description: 'For events from now on. Null takes it away.',
   })
   @Allow()

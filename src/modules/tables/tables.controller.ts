@@ -21,6 +21,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import {
+  BodyExample,
   decodeCursor,
   dtoBody,
   dtoQuery,
@@ -52,6 +53,24 @@ export class TablesController {
   @Post()
   @Roles('table_admin')
   @ApiOperation({ operationId: 'createTable', summary: 'Create a table' })
+  @BodyExample(CreateTableDto, {
+    table_name: 'orders',
+    schema: {
+      columns: [
+        { name: 'order_id', type: 'long', nullable: false },
+        {
+          name: 'amount',
+          type: 'decimal(18,4)',
+          default: '0.0000',
+          doc: 'Gross, in the currency of the order.',
+        },
+        { name: 'currency', type: 'string' },
+        { name: 'lines', type: 'list<struct<sku: string not null, count: int default 1>>' },
+      ],
+    },
+    partition_spec: [{ column: '_event_time', transform: 'day' }],
+    sort_order: [{ column: 'order_id' }],
+  })
   @ApiCreatedResponse({ type: TableDto })
   async create(
     @Caller() { tenantId, keyId }: CallerIdentity,
@@ -114,6 +133,13 @@ export class TablesController {
     required: false,
     description: 'The `ETag` that the change was made for; any other version is SCHEMA_VERSION_CONFLICT.',
   })
+  @BodyExample(AlterTableDto, {
+    changes: [
+      { op: 'rename_column', from: 'amount', to: 'gross_amount' },
+      { op: 'add_column', column: { name: 'note', type: 'string' } },
+    ],
+    retention: { max_age_ms: 2_592_000_000 },
+  })
   @ApiOkResponse({ type: TableDto })
   async alter(
     @Caller() { tenantId, keyId }: CallerIdentity,
@@ -156,6 +182,7 @@ export class TablesController {
       'had; events that were discarded meanwhile stay so.',
   })
   @ApiParam(TABLE_PARAM)
+  @BodyExample(UndropTableDto, { as: 'orders_of_march' })
   @ApiOkResponse({ type: TableDto })
   async undrop(
     @Caller() { tenantId, keyId }: CallerIdentity,

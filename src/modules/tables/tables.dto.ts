@@ -13,13 +13,14 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { columnTypeText, type Column } from '../../kernel/index.js';
+import { AnyJson } from '../../http/index.js';
 import { WINDOW_CLASSES, type WindowClass } from '../bus/index.js';
 import { DOC_RULE, TYPE_FORMS } from './column-definition.js';
 import { COLUMN_NAME_RULE } from './column-names.js';
 import { COMPATIBILITY_MODES, type CompatibilityMode } from './compatibility.js';
 import { aboutColumn } from './definition-fault.js';
 import { keyColumnsOf, MAX_KEY_COLUMNS } from './primary-key.js';
-import { RETENTION_DOC, RetentionDto, RetentionField } from './retention.dto.js';
+import { RETENTION_SCHEMA, RetentionDto, RetentionField } from './retention.dto.js';
 import { EVOLUTION_MODES, MAX_COLUMNS, TABLE_NAME, type EvolutionMode } from './table-definition.js';
 import {
   PARTITION_SPEC_DOC,
@@ -42,7 +43,6 @@ const PRIMARY_KEY_DOC =
   'life of the table. Its columns are not null, and of no type that is float, double, json, list or struct.';
 export const EVOLUTION_DOC =
   'Whether events change the schema: evolve adds unknown fields as nullable columns and widens types, strict refuses both.';
-const ANY_JSON = { type: 'object', additionalProperties: true } as const;
 
 export class ColumnDto {
   static about({ name }: ColumnDto): object {
@@ -70,9 +70,7 @@ export class ColumnDto {
   @IsBoolean({ context: { allowed: ['true', 'false'] } })
   nullable?: boolean;
 
-  @ApiPropertyOptional({
-    ...ANY_JSON,
-    nullable: true,
+  @AnyJson({
     description:
       "Put into events that lack the column. JSON of the column's type; long digits go as a string.",
     example: '0.0000',
@@ -160,7 +158,7 @@ export class TableColumnDto {
   @ApiProperty({ example: false })
   nullable!: boolean;
 
-  @ApiPropertyOptional({ ...ANY_JSON, example: '0.0000' })
+  @AnyJson({ example: '0.0000' })
   default?: unknown;
 
   @ApiPropertyOptional({ example: 'Gross, in the currency of the order.' })
@@ -206,7 +204,7 @@ export class TableDto {
   @ApiProperty({ enum: COMPATIBILITY_MODES, description: COMPATIBILITY_DOC, example: 'none' })
   compatibility_mode!: CompatibilityMode;
 
-  @ApiProperty({ type: RetentionDto, nullable: true, description: RETENTION_DOC, example: null })
+  @ApiProperty({ ...RETENTION_SCHEMA, example: null })
   retention!: RetentionDto | null;
 
   @ApiProperty({

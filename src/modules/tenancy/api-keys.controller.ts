@@ -7,7 +7,15 @@ import {
   ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
-import { decodeCursor, dtoBody, dtoQuery, PageQuery, pageOf, type Position } from '../../http/index.js';
+import {
+  BodyExample,
+  decodeCursor,
+  dtoBody,
+  dtoQuery,
+  PageQuery,
+  pageOf,
+  type Position,
+} from '../../http/index.js';
 import { PlatformOnly } from './access.js';
 import { isKeyId } from './api-key-codec.js';
 import { ApiKeyListDto, CreateApiKeyDto, IssuedKeyDto, toApiKeyDto, toIssuedKeyDto } from './api-keys.dto.js';
@@ -28,6 +36,7 @@ export class ApiKeysController {
     summary: 'Create an API key',
     description: 'To rotate a key, create its successor, move the clients over, then delete the old one.',
   })
+  @BodyExample(CreateApiKeyDto, { name: 'checkout service', roles: ['ingest_writer'] })
   @ApiCreatedResponse({ type: IssuedKeyDto })
   async create(
     @Param('id') id: string,

@@ -1,6 +1,14 @@
 import { Controller, Delete, Get, Inject, Param, Patch, Post } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { decodeCursor, dtoBody, dtoQuery, PageQuery, pageOf, type Position } from '../../http/index.js';
+import {
+  BodyExample,
+  decodeCursor,
+  dtoBody,
+  dtoQuery,
+  PageQuery,
+  pageOf,
+  type Position,
+} from '../../http/index.js';
 import { PlatformOnly } from './access.js';
 import { TENANT_ID } from './tenancy.rules.js';
 import { CreateTenantDto, PatchTenantDto, TenantDto, TenantListDto, toTenantDto } from './tenants.dto.js';
@@ -21,6 +29,7 @@ export class TenantsController {
     summary: 'Create a tenant',
     description: 'Takes the platform key, as do all calls on tenants.',
   })
+  @BodyExample(CreateTenantDto, { tenant_id: 'acme', name: 'Acme Ltd' })
   @ApiCreatedResponse({ type: TenantDto })
   async create(@dtoBody(CreateTenantDto) body: CreateTenantDto): Promise<TenantDto> {
     return toTenantDto(await this.tenants.create({ tenantId: body.tenant_id, name: body.name ?? undefined }));
@@ -47,6 +56,7 @@ export class TenantsController {
   @Patch(':id')
   @ApiOperation({ operationId: 'updateTenant', summary: 'Rename a tenant, disable it or let it in again' })
   @ApiParam(TENANT_PARAM)
+  @BodyExample(PatchTenantDto, { name: 'Acme Group', status: 'active' })
   @ApiOkResponse({ type: TenantDto })
   async update(@Param('id') id: string, @dtoBody(PatchTenantDto) body: PatchTenantDto): Promise<TenantDto> {
     const changes = { name: body.name ?? undefined, status: body.status ?? undefined };
