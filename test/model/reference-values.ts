@@ -84,15 +84,13 @@ function jsonText(value: Stored | null | undefined, column: Column): string {
   return type === 'json' || type === 'long' ? String(before) : JSON.stringify(before);
 }
 
-/** A default that the column goes on to have as another type. */
+/** A default that the column goes on to have as another type: what rows show that had it. */
 export function canonical({ type, parts = [] }: ColumnSpec, filling: unknown): unknown {
   if (Array.isArray(filling) && type === 'list')
     return filling.flatMap((item: unknown) => parts.map((part) => canonical(part, item)));
   if (isObject(filling) && type === 'struct')
     return Object.fromEntries(
-      parts.flatMap((part) =>
-        part.name in filling ? [[part.name, canonical(part, filling[part.name])]] : [],
-      ),
+      parts.map((part) => [part.name, canonical(part, filling[part.name] ?? part.filling ?? null)]),
     );
   return type === 'json' || filling === null ? filling : shownBy(type, filling);
 }

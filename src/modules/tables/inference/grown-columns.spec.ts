@@ -71,7 +71,7 @@ describe('columns with room for more', () => {
     const made = { ...before, columns: before.columns.map((each) => ({ ...each, nullable: false })) };
     const { columns } = grownColumns(made, [field('a', 'string'), field('s', 'struct<x: double, y: int>')]);
     expect(columns.map(typedField)).toMatchObject([
-      { name: 'a', nullable: false, default: '1970-01-01T00:00:00Z', doc: 'when' },
+      { name: 'a', nullable: false, default: '1970-01-01T00:00:00.000000Z', doc: 'when' },
       { name: 's', nullable: false },
     ]);
     expect(columnTypeText(columns[1] as Column)).toBe(
@@ -79,7 +79,31 @@ describe('columns with room for more', () => {
     );
     const payload: Record<string, unknown> = { s: {} };
     expect(new PayloadValidator(columns).normalise(payload)).toBe(true);
-    expect(payload).toEqual({ a: '1970-01-01T00:00:00Z', s: { x: 1 } });
+    expect(payload).toEqual({ a: '1970-01-01T00:00:00.000000Z', s: { x: 1 } });
+  });
+
+  it.each([
+    ['timestamptz', '2026-03-01T01:02:03.5+01:00', '2026-03-01T00:02:03.500000Z'],
+    ['timestamp', '2026-03-01T01:02:03', '2026-03-01T01:02:03.000000'],
+    ['time', '01:02:03.25', '01:02:03.250000'],
+    ['date', '2026-03-01', '2026-03-01'],
+    ['uuid', '550E8400-e29b-41d4-a716-446655440000', '550e8400-e29b-41d4-a716-446655440000'],
+    ['decimal(9,2)', 1.5, '1.50'],
+    ['list<struct<at: time>>', [{ at: '01:02:03' }, null], [{ at: '01:02:03.000000' }, null]],
+    ['struct<j: json, n: int default 7, x: date>', { j: { a: 1 } }, { j: { a: 1 }, n: 7, x: null }],
+  ])('have the default of a %s as queries showed it, once they are json', (type, filling, shown) => {
+    const { columns } = grownColumns(table(field('a', type, { default: filling })), [field('a', 'json')]);
+    expect(columns[0]).toMatchObject({ type: 'json', default: shown });
+  });
+
+  it('have a default that the next type takes when a part of them changes', () => {
+    const before = table(
+      field('s', 'struct<at: timestamptz, j: json, n: int default 7>', { default: { at: 0, j: { x: [1] } } }),
+    );
+    const { columns } = grownColumns(before, [field('s', 'struct<at: string>')]);
+    const payload: Record<string, unknown> = {};
+    expect(new PayloadValidator(columns).normalise(payload)).toBe(true);
+    expect(payload).toEqual({ s: { at: '1970-01-01T00:00:00.000000Z', j: '{"x":[1]}', n: 7 } });
   });
 
   it('become json as a whole when they have changed too often', () => {

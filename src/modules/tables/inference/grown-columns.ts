@@ -6,8 +6,7 @@ import {
   type ColumnType,
   type TypedField,
 } from '../../../kernel/index.js';
-import { REFUSED } from '../column-checks.js';
-import { checkedType } from '../field-checks.js';
+import { REFUSED, scalarCheck } from '../column-checks.js';
 import { lastFieldId, withFieldIds } from '../field-ids.js';
 import { isWider } from '../widening.js';
 import { joinedType } from './joined-type.js';
@@ -89,22 +88,40 @@ function renewed(column: Column, target: ColumnType, ids: FieldIds): Column {
 /** The column with the scalar type, or the kind of the nested one. Its default is written so that both types take it. */
 function retyped(column: Column, target: ColumnType): Column {
   const { fields, default: filling, ...attributes } = column;
+  const before = columnType(column);
   const type = target.kind === 'decimal' ? typeText(target) : target.kind;
-  const same = type === column.type;
-  const kept = filling === undefined || same ? filling : canonical(columnType(column), filling);
+  const isKept = filling === undefined || typeText(before) === typeText(target);
+  const kept = isKept ? filling : asShown(before, filling);
   return {
     ...attributes,
     type,
     ...(kept !== undefined && { default: kept }),
-    ...(same && fields !== undefined && { fields }),
+    ...(type === column.type && fields !== undefined && { fields }),
   };
 }
 
-function canonical(type: ColumnType, filling: unknown): unknown {
-  const value = type.kind === 'json' ? filling : checkedType(type).check(structuredClone(filling));
+/** A default as queries show the value, which is what rows from before have under the next type. */
+function asShown(type: ColumnType, filling: unknown): unknown {
+  if (filling === null || type.kind === 'json') return filling;
+  if (type.kind === 'list') return (filling as unknown[]).map((item) => asShown(type.element.type, item));
+  if (type.kind === 'struct') {
+    const given = filling as Readonly<Record<string, unknown>>;
+    const members = type.fields.map((field): [string, unknown] => [
+      field.name,
+      asShown(field.type, (Object.hasOwn(given, field.name) ? given[field.name] : field.default) ?? null),
+    ]);
+    return Object.fromEntries(members);
+  }
+  const value = scalarCheck(type).check(filling);
   if (value === REFUSED) throw new Error('a default is not of its type');
-  return value;
+  return TIMES.has(type.kind) ? inMicroseconds(value as string) : value;
 }
+
+const TIMES: ReadonlySet<string> = new Set(['time', 'timestamp', 'timestamptz']);
+
+/** The canonical form of a time has no fraction where that is zero. */
+const inMicroseconds = (time: string): string =>
+  time.includes('.') ? time : time.replace(/Z?$/, '.000000$&');
 
 /** Field ids in order, none used twice. */
 class FieldIds {
