@@ -1,22 +1,18 @@
-import { join } from 'node:path';
 import { columnTypeText, parseType, type Column } from '../../src/kernel/index.js';
 import { needsLayout } from '../../src/modules/engine/index.js';
-import type { DuckDbWriteEngine } from '../../src/modules/engine/write-engine.duckdb.js';
 import { grownColumns } from '../../src/modules/tables/inference/grown-columns.js';
-import { newQueryEngine, newWriteEngine, testFolder, writeBody, type TestFolder } from '../support/engine.js';
+import { newQueryEngine } from '../support/engine.js';
+import { openWriteStage, type WriteStage } from '../support/write-stage.js';
 
 const query = newQueryEngine({ concurrency: 1, threads: 1 });
-let folder: TestFolder;
-let engine: DuckDbWriteEngine;
+let stage: WriteStage;
 
 beforeAll(async () => {
-  folder = await testFolder();
-  engine = newWriteEngine(folder, { threads: 1 });
+  stage = await openWriteStage();
 });
 
 afterAll(async () => {
-  await Promise.all([query.close(), engine.close()]);
-  await folder.remove();
+  await Promise.all([query.close(), stage.close()]);
 });
 
 const column = (id: number, type: string, name = 'c'): Column => ({ id, name, type, nullable: true });
@@ -109,20 +105,10 @@ let written = 0;
 /** Values of the first version in a file of another one. */
 async function write(values: readonly unknown[], from: Column, to: Column): Promise<string> {
   written += 1;
-  const bodyFile = join(folder.path, `${written}.zst`);
-  await writeBody(
-    bodyFile,
-    values.map((c, o) => ({ b: 1, o, k: `k${o}`, p: { c } })),
-  );
-  const output = join(folder.path, `${written}.parquet`);
-  await engine.writeParquet({
-    inputs: [{ bodyFile, columns: [from] }],
-    batches: [{ batchId: 1, firstToken: 1000 * written, ingestedAt: '2026-01-02T03:04:05Z' }],
-    columns: [to],
-    sortBy: [],
-    output,
-  });
-  return output;
+  const payloads = values.map((c) => ({ c }));
+  const job = await stage.jobOf(String(written), [from], payloads);
+  await stage.engine.writeParquet({ ...job, columns: [to] });
+  return job.output;
 }
 
 async function shown(path: string, file: Column, table: Column): Promise<unknown[]> {
