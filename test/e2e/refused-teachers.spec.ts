@@ -106,6 +106,39 @@ describe('a record that lacks what is required', () => {
   });
 });
 
+describe('a payload that is too long', () => {
+  const LIMIT = 4 * 1024 * 1024;
+  const columns = [
+    { name: 'text', type: 'string' },
+    { name: 'filled', type: 'string', default: 'x'.repeat(4_000) },
+    { name: 'amounts', type: 'list<decimal(38,30)>' },
+  ];
+
+  it.each([
+    ['as it is sent', { text: 'x'.repeat(LIMIT) }],
+    ['with its default', { text: 'x'.repeat(LIMIT - 2_000) }],
+    ['in the form of its type', { amounts: Array.from({ length: LIMIT / 32 }, () => 1) }],
+  ])('teaches nothing when it is so %s', async (_, payload) => {
+    await create('long', columns);
+    for (const on_invalid of ['refuse', 'quarantine']) {
+      const answer = await send('long', [{ payload: { text: 'short', fresh: 1 } }, { payload }], {
+        on_invalid,
+      });
+      expect(answer).toMatchObject({
+        status: 413,
+        body: { error_code: 'PAYLOAD_TOO_LARGE', context: { record: 1 } },
+      });
+      expect((await shown('long')).schema_version).toBe(1);
+    }
+  });
+
+  it('makes no schema of its own', async () => {
+    expectOk(await tenant.tableAdmin.post('/v1/tables', { table_name: 'first' }));
+    expect(await send('first', [{ payload: { text: 'x'.repeat(LIMIT) } }])).toMatchObject({ status: 413 });
+    expect((await shown('first')).schema_version).toBe(0);
+  });
+});
+
 describe('an operation that its table does not take', () => {
   it('teaches nothing', async () => {
     const upsert = { op: 'upsert', payload: { ...GOOD.payload, other: 1 } };

@@ -12,6 +12,7 @@ import {
   taughtFields,
   TooManyFields,
   type IngestTable,
+  type RecordValidator,
   type SampleRecord,
 } from '../tables/index.js';
 import { placeOfField } from './field-place.js';
@@ -58,7 +59,7 @@ export class Learning {
    */
   async prepare(call: LearningCall, known: IngestTable, sent: SentBody): Promise<Prepared> {
     try {
-      return { table: known, records: await records(call, known, sent, known.learns) };
+      return { table: known, records: await records(call, known.validator, sent, known.learns) };
     } catch (error) {
       const outgrown = error instanceof SchemaOutgrown;
       if (!outgrown && !(error instanceof MisfitRefusal)) throw error;
@@ -68,7 +69,7 @@ export class Learning {
       const repeats = await this.repeats.among(known, body, call.requestKey, suspects);
       if (outgrown) return this.learn(call, known, body, repeats);
       if (repeats.size === 0) throw error;
-      return { table: known, repeats, records: await records(call, known, body, false, repeats) };
+      return { table: known, repeats, records: await records(call, known.validator, body, false, repeats) };
     }
   }
 
@@ -82,40 +83,54 @@ export class Learning {
     let body = sent;
     for (let attempt = 1; table.learns && attempt <= MAX_ATTEMPTS; attempt++) {
       const grown = await this.grow(call, table, body, repeats);
+      if (grown?.records !== undefined) return { table: grown.table, repeats, records: grown.records };
+      body = readBody(call.body);
       if (grown === undefined) break;
-      table = grown;
+      table = grown.table;
       try {
-        return { table, repeats, records: await records(call, table, body, table.learns, repeats) };
+        return { table, repeats, records: await records(call, table.validator, body, table.learns, repeats) };
       } catch (error) {
         if (!(error instanceof SchemaOutgrown)) throw error;
       }
       body = readBody(call.body);
     }
-    return { table, repeats, records: await records(call, table, body, false, repeats) };
+    return { table, repeats, records: await records(call, table.validator, body, false, repeats) };
   }
 
-  /** The table afterwards; undefined where nothing can be changed that would help. */
+  /**
+   * The table afterwards, and the records where it is as they were prepared for it. Undefined where nothing can be changed
+   * that would help. The body is of no use afterwards.
+   */
   private async grow(
     call: LearningCall,
     table: IngestTable,
     body: SentBody,
     repeats: ReadonlySet<number>,
-  ): Promise<IngestTable | undefined> {
+  ): Promise<{ table: IngestTable; records?: IngestRecord[] | undefined } | undefined> {
     const { tenantId, tableName, quarantine, keyId } = call;
     const { tableId } = table;
+    let foreseen: { readonly validator: RecordValidator; readonly records: IngestRecord[] } | undefined;
     try {
-      const needed = await taughtFields(table, teachersIn(body, repeats), !quarantine);
+      const { needed, validator } = await taughtFields(table, teachersIn(body, repeats), !quarantine);
       if (needed.length === 0) return undefined;
+      // Before the change: a payload may be too long in the form of the new schema, and its request teaches nothing.
+      if (validator !== undefined)
+        foreseen = { validator, records: await records(call, validator, body, false, repeats) };
       const known = table.columns.map(typedField);
       await this.growth.grow({ tenantId, tableId, tableName, known, needed, by: keyId });
     } catch (error) {
       // What cannot be learnt goes to the dead letters then.
       if (quarantine && isUnlearnable(error)) return undefined;
       if (error instanceof TooManyFields) throw beyondInference(tableName, error);
-      if (error instanceof GrowthRefusal) throw error.placed((path) => placeOfField(body, path));
+      if (error instanceof GrowthRefusal) {
+        const pristine = readBody(call.body);
+        throw error.placed((path) => placeOfField(pristine, path));
+      }
       throw error;
     }
-    return this.tables.refresh(tenantId, tableName);
+    const grown = await this.tables.refresh(tenantId, tableName);
+    const asForeseen = foreseen?.validator.matches(grown.validator) === true;
+    return { table: grown, ...(asForeseen && { records: foreseen?.records }) };
   }
 }
 
@@ -125,7 +140,7 @@ const isUnlearnable = (error: unknown): boolean =>
 
 const records = (
   { requestKey, quarantine }: LearningCall,
-  { validator }: IngestTable,
+  validator: RecordValidator,
   body: SentBody,
   learns: boolean,
   repeats?: ReadonlySet<number>,

@@ -19,6 +19,24 @@ describe('RecordValidator', () => {
     expect([keyless.for('upsert'), keyless.for('delete')]).toEqual([undefined, undefined]);
   });
 
+  it('matches one that makes the same of every record, whatever the field ids', () => {
+    const others = COLUMNS.map((column) => ({ ...column, id: column.id + 10 }));
+    expect(keyed.matches(new RecordValidator(others, [15]))).toBe(true);
+    for (const other of [
+      new RecordValidator(COLUMNS),
+      new RecordValidator(COLUMNS, [6]),
+      new RecordValidator(COLUMNS, [5], { dropsUnknownNulls: true }),
+      new RecordValidator(COLUMNS.slice(0, 1), [5]),
+      new RecordValidator([...COLUMNS, { id: 7, name: 'w', type: 'int', nullable: true }], [5]),
+      new RecordValidator(
+        COLUMNS.map((column) => ({ ...column, default: 2 })),
+        [5],
+      ),
+    ]) {
+      expect(keyed.matches(other)).toBe(false);
+    }
+  });
+
   it('fills the defaults of an upsert in', () => {
     expect(taken('upsert', {})).toEqual({ id: 7, v: 1 });
     expect(taken('insert', { id: 8 })).toEqual({ id: 8, v: 1 });

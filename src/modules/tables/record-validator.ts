@@ -1,7 +1,9 @@
-import type { Column } from '../../kernel/index.js';
+import { isDeepStrictEqual } from 'node:util';
+import { typedField, type Column } from '../../kernel/index.js';
 import type { EventOp } from '../bus/index.js';
 import type { CheckOptions } from './field-checks.js';
 import { PayloadValidator } from './payload-validator.js';
+import { keyColumnsOf } from './primary-key.js';
 
 /** Validators of one schema version of a table, one for rows and, where the table has a key, one for deletes. */
 export class RecordValidator {
@@ -9,7 +11,11 @@ export class RecordValidator {
   private readonly deletes: PayloadValidator | undefined;
 
   /** `keyIds` are the field ids of the primary key's columns; none where the table has no key. */
-  constructor(columns: readonly Column[], keyIds: readonly number[] = [], options: CheckOptions = {}) {
+  constructor(
+    private readonly columns: readonly Column[],
+    private readonly keyIds: readonly number[] = [],
+    private readonly options: CheckOptions = {},
+  ) {
     this.rows = new PayloadValidator(columns, options);
     if (keyIds.length > 0) this.deletes = new PayloadValidator(deleteColumns(columns, keyIds), options);
   }
@@ -17,6 +23,20 @@ export class RecordValidator {
   /** Whether the table has a primary key. */
   get isKeyed(): boolean {
     return this.deletes !== undefined;
+  }
+
+  /** Whether both make the same of every record. Field ids play no part in that. */
+  matches(other: RecordValidator): boolean {
+    return isDeepStrictEqual(this.rules(), other.rules());
+  }
+
+  private rules() {
+    const { columns, keyIds, options } = this;
+    return {
+      fields: columns.map(typedField),
+      key: keyColumnsOf(columns, keyIds).map(({ name }) => name),
+      options,
+    };
   }
 
   /** Undefined where the table does not take the op, for lack of a primary key. */

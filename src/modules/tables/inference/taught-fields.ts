@@ -19,6 +19,13 @@ interface LearningTable {
   readonly evolves: boolean;
 }
 
+/** What records teach their table. */
+export interface Lesson {
+  readonly needed: TypedField[];
+  /** Of the schema that they would make; undefined where nothing is needed, or more than a table can have. */
+  readonly validator?: RecordValidator;
+}
+
 /** A value may need several steps up to json. */
 const MAX_STEPS = 10;
 /** Without a record that was left out, the schema may be one that refuses another. */
@@ -33,28 +40,29 @@ export async function taughtFields(
   table: LearningTable,
   records: readonly SampleRecord[],
   allOrNone: boolean,
-): Promise<TypedField[]> {
+): Promise<Lesson> {
   const validator = validatorOf(table, table.columns);
   let teachers = records.filter(({ op }) => validator.for(op) !== undefined);
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const { needed, refused } = await lessonOf(table, teachers);
-    if (refused.size === 0) return needed;
-    if (allOrNone) return [];
+    const { refused, ...lesson } = await lessonOf(table, teachers);
+    if (refused.size === 0) return lesson;
+    if (allOrNone) break;
     teachers = teachers.filter((record) => !refused.has(record));
   }
-  return [];
+  return { needed: [] };
 }
 
 /** What the records need in the end, which may come out step by step, and those that such a schema would refuse. */
 async function lessonOf(
   table: LearningTable,
   records: readonly SampleRecord[],
-): Promise<{ needed: TypedField[]; refused: ReadonlySet<SampleRecord> }> {
+): Promise<Lesson & { refused: ReadonlySet<SampleRecord> }> {
   const rules = { forGood: !table.evolves };
   let grown: Growing = { columns: table.columns, lastColumnId: lastFieldId(table.columns) };
   let needed: TypedField[] = [];
   let observed = records;
   let refused: readonly SampleRecord[] = [];
+  let validator: RecordValidator | undefined;
   for (let step = 0; step < MAX_STEPS; step++) {
     const needs = new FieldNeeds(grown.columns.map(typedField));
     await inTurns(observed, ({ payload }, index) => needs.observe(payload, index));
@@ -64,11 +72,12 @@ async function lessonOf(
     grown = grownColumns(grown, more);
     // The growth itself is refused then.
     if (countFields(grown.columns) > MAX_COLUMNS) return { needed, refused: new Set() };
-    refused = await refusedBy(validatorOf(table, grown.columns), records);
+    validator = validatorOf(table, grown.columns);
+    refused = await refusedBy(validator, records);
     if (refused.length === 0) break;
     observed = refused;
   }
-  return { needed, refused: new Set(refused) };
+  return { needed, refused: new Set(refused), ...(validator !== undefined && { validator }) };
 }
 
 const validatorOf = ({ primaryKeyIds, evolves }: LearningTable, columns: readonly Column[]) =>
