@@ -90,9 +90,17 @@ export function canonical({ type, parts = [] }: ColumnSpec, filling: unknown): u
     return filling.flatMap((item: unknown) => parts.map((part) => canonical(part, item)));
   if (isObject(filling) && type === 'struct')
     return Object.fromEntries(
-      parts.map((part) => [part.name, canonical(part, filling[part.name] ?? part.filling ?? null)]),
+      parts
+        .toSorted((a, b) => byLength(a.name, b.name))
+        .map((part) => [part.name, canonical(part, filling[part.name] ?? part.filling ?? null)]),
     );
   return type === 'json' || filling === null ? filling : shownBy(type, filling);
+}
+
+/** The order in which Postgres keeps the names of an object, and so of a default. */
+function byLength(one: string, other: string): number {
+  const [a, b] = [Buffer.from(one), Buffer.from(other)];
+  return a.length - b.length || a.compare(b);
 }
 
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
