@@ -37,6 +37,13 @@ describe('RecordValidator', () => {
     }
   });
 
+  it('does not match one with the names of a default in another order, which json keeps', () => {
+    const withDefault = (filling: object) =>
+      new RecordValidator([{ id: 5, name: 'j', type: 'json', nullable: true, default: filling }]);
+    expect(withDefault({ a: 1, b: 2 }).matches(withDefault({ a: 1, b: 2 }))).toBe(true);
+    expect(withDefault({ a: 1, b: 2 }).matches(withDefault({ b: 2, a: 1 }))).toBe(false);
+  });
+
   it('fills the defaults of an upsert in', () => {
     expect(taken('upsert', {})).toEqual({ id: 7, v: 1 });
     expect(taken('insert', { id: 8 })).toEqual({ id: 8, v: 1 });

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { typedField, type Column } from '../../kernel/index.js';
 import type { EventOp } from '../bus/index.js';
 import type { CheckOptions } from './field-checks.js';
@@ -27,16 +26,14 @@ export class RecordValidator {
 
   /** Whether both make the same of every record. Field ids play no part in that. */
   matches(other: RecordValidator): boolean {
-    return isDeepStrictEqual(this.rules(), other.rules());
+    return this.rules() === other.rules();
   }
 
-  private rules() {
+  /** As text: json keeps the order of names in a default. */
+  private rules(): string {
     const { columns, keyIds, options } = this;
-    return {
-      fields: columns.map(typedField),
-      key: keyColumnsOf(columns, keyIds).map(({ name }) => name),
-      options,
-    };
+    const key = keyColumnsOf(columns, keyIds).map(({ name }) => name);
+    return JSON.stringify([columns.map(typedField), key, options]);
   }
 
   /** Undefined where the table does not take the op, for lack of a primary key. */
