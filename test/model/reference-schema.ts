@@ -171,7 +171,8 @@ function breaks(before: Column, after: Column | undefined, mode: Mode): boolean 
   const writers = !after.nullable && before.filling !== undefined && after.filling === undefined;
   const readers = after.type !== before.type || (after.nullable && !before.nullable);
   if ((mode !== 'forward' && writers) || (mode !== 'backward' && readers)) return true;
-  return breakAny(before.parts ?? [], after.parts ?? [], mode);
+  // What was a struct and is json takes what it took.
+  return after.type === before.type && breakAny(before.parts ?? [], after.parts ?? [], mode);
 }
 
 const breakAny = (before: readonly Column[], after: readonly Column[], mode: Mode): boolean =>
