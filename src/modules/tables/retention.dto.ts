@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, Max, Min, ValidateNested } from 'class-validator';
 import { MAX_RETENTION_MS, MIN_RETENTION_MS } from './retention.js';
@@ -16,9 +16,10 @@ const MAX_AGE = {
 export const RETENTION_SCHEMA = {
   type: 'object',
   properties: { max_age_ms: MAX_AGE },
+  required: ['max_age_ms'],
   nullable: true,
   description: `How long rows are to be kept: \`max_age_ms\`, from ${MIN_RETENTION_MS} to ${MAX_RETENTION_MS}, by \`_event_time\`; null: for ever. It is stored and shown: nothing is removed by it yet.`,
-} as const;
+} satisfies ApiPropertyOptions;
 
 export class RetentionDto {
   @ApiProperty(MAX_AGE)
@@ -31,7 +32,7 @@ export class RetentionDto {
 /** Property decorator of a request. */
 export const RetentionField = (): PropertyDecorator =>
   applyDecorators(
-    ApiPropertyOptional({ ...RETENTION_SCHEMA }),
+    ApiProperty({ ...RETENTION_SCHEMA, selfRequired: false }),
     IsOptional(),
     ValidateNested(),
     Type(() => RetentionDto),

@@ -204,7 +204,7 @@ export class TableDto {
   @ApiProperty({ enum: COMPATIBILITY_MODES, description: COMPATIBILITY_DOC, example: 'none' })
   compatibility_mode!: CompatibilityMode;
 
-  @ApiProperty({ ...RETENTION_SCHEMA, example: null })
+  @ApiProperty({ ...RETENTION_SCHEMA, selfRequired: true, example: null })
   retention!: RetentionDto | null;
 
   @ApiProperty({
