@@ -106,7 +106,7 @@ export class Learning {
     table: IngestTable,
     body: SentBody,
     repeats: ReadonlySet<number>,
-  ): Promise<{ table: IngestTable; records?: IngestRecord[] | undefined } | undefined> {
+  ): Promise<{ table: IngestTable; records: IngestRecord[] | undefined } | undefined> {
     const { tenantId, tableName, quarantine, keyId } = call;
     const { tableId } = table;
     let foreseen: { readonly validator: RecordValidator; readonly records: IngestRecord[] } | undefined;
@@ -130,7 +130,7 @@ export class Learning {
     }
     const grown = await this.tables.refresh(tenantId, tableName);
     const asForeseen = foreseen?.validator.matches(grown.validator) === true;
-    return { table: grown, ...(asForeseen && { records: foreseen?.records }) };
+    return { table: grown, records: asForeseen ? foreseen?.records : undefined };
   }
 }
 
