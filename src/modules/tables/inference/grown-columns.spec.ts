@@ -89,6 +89,8 @@ describe('columns with room for more', () => {
     ['date', '2026-03-01', '2026-03-01'],
     ['uuid', '550E8400-e29b-41d4-a716-446655440000', '550e8400-e29b-41d4-a716-446655440000'],
     ['decimal(9,2)', 1.5, '1.50'],
+    ['float', 0.1, 0.10000000149011612],
+    ['float', 'NaN', 'NaN'],
     ['list<struct<at: time>>', [{ at: '01:02:03' }, null], [{ at: '01:02:03.000000' }, null]],
     ['struct<j: json, n: int default 7, x: date>', { j: { a: 1 } }, { j: { a: 1 }, n: 7, x: null }],
   ])('have the default of a %s as queries showed it, once they are json', (type, filling, shown) => {

@@ -114,10 +114,17 @@ function asShown(type: ColumnType, filling: unknown): unknown {
   }
   const value = scalarCheck(type).check(filling);
   if (value === REFUSED) throw new Error('a default is not of its type');
-  return TIMES.has(type.kind) ? inMicroseconds(value as string) : value;
+  switch (type.kind) {
+    case 'float':
+      return typeof value === 'number' ? Math.fround(value) : value;
+    case 'time':
+    case 'timestamp':
+    case 'timestamptz':
+      return inMicroseconds(value as string);
+    default:
+      return value;
+  }
 }
-
-const TIMES: ReadonlySet<string> = new Set(['time', 'timestamp', 'timestamptz']);
 
 /** The canonical form of a time has no fraction where that is zero. */
 const inMicroseconds = (time: string): string =>
