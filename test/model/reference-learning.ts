@@ -50,13 +50,13 @@ function grownOnce(column: Column, values: readonly unknown[], learner: Learner)
   const untaken = present.filter((value) => !takes(column, value));
   if (untaken.length === 0) return column;
   const { type, parts = [] } = column;
+  const filling = column.filling === undefined ? undefined : canonical(column, column.filling);
   if (type === 'list' && present.every(Array.isArray))
-    return { ...column, parts: parts.map((part) => grown(part, present.flat(), learner)) };
+    return { ...column, filling, parts: parts.map((part) => grown(part, present.flat(), learner)) };
   if (type === 'struct' && present.every(isObject))
-    return { ...column, parts: grownFields(parts, present, learner) };
+    return { ...column, filling, parts: grownFields(parts, present, learner) };
   const { parts: _, ...whole } = column;
   const next = joined(type, typeOf(untaken, true)?.type ?? 'json');
-  const filling = column.filling === undefined ? undefined : canonical(column, column.filling);
   return { ...whole, type: next, filling, former: column };
 }
 

@@ -94,7 +94,7 @@ export function canonical({ type, parts = [] }: ColumnSpec, filling: unknown): u
         .toSorted((a, b) => byLength(a.name, b.name))
         .map((part) => [part.name, canonical(part, filling[part.name] ?? part.filling ?? null)]),
     );
-  return type === 'json' || filling === null ? filling : shownBy(type, filling);
+  return type === 'json' || filling === null ? filling : (shownBy(type, filling) ?? filling);
 }
 
 /** The order in which Postgres keeps the names of an object, and so of a default. */

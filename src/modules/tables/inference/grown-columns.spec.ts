@@ -108,6 +108,19 @@ describe('columns with room for more', () => {
     expect(payload).toEqual({ s: { at: '1970-01-01T00:00:00.000000Z', j: '{"x":[1]}', n: 7 } });
   });
 
+  it.each([
+    ['list<float>', [0.1, null], 'list<double>', [0.10000000149011612, null]],
+    ['struct<x: float, t: time>', { x: 0.1, t: '01:02:03' }, 'struct<x: double>', { x: 0.10000000149011612 }],
+  ])(
+    'have the default of a %s, %j, as queries showed it, when a part is wider: %s',
+    (type, filling, next, due) => {
+      const { columns } = grownColumns(table(field('a', type, { default: filling })), [field('a', next)]);
+      const payload: Record<string, unknown> = {};
+      expect(new PayloadValidator(columns).normalise(payload)).toBe(true);
+      expect(payload).toMatchObject({ a: due });
+    },
+  );
+
   it('become json as a whole when they have changed too often', () => {
     const names = Array.from({ length: 12 }, (_, index) => `f${index}`);
     let grown = table(field('s', `struct<${names.map((name) => `${name}: int`).join(', ')}>`));

@@ -60,13 +60,14 @@ function staysInPlace(column: Column, target: ColumnType): boolean {
 
 /** Known parts keep their ids, new ones get some. */
 function inPlace(column: Column, target: ColumnType, ids: FieldIds): Column {
-  if (column.fields === undefined) return retyped(column, target);
-  const known = new Map(column.fields.map((part) => [part.name, part]));
+  const { fields: before, ...next } = retyped(column, target);
+  if (before === undefined) return next;
+  const known = new Map(before.map((part) => [part.name, part]));
   const fields = partsOf(target).map((part) => {
-    const before = known.get(part.name);
-    return before === undefined ? ids.columnOf(part) : inPlace(before, part.type, ids);
+    const old = known.get(part.name);
+    return old === undefined ? ids.columnOf(part) : inPlace(old, part.type, ids);
   });
-  return { ...column, fields };
+  return { ...next, fields };
 }
 
 /** New field ids for the column and all its parts, which remember the ones that they had. */
