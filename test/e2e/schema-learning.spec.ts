@@ -191,6 +191,26 @@ describe('a table that evolves', () => {
     expect(await tenant.reader.rows(rows, { snapshot_id: doubles })).toEqual(evolved);
   });
 
+  it('keeps numbers as queries showed them when they become json', async () => {
+    const columns = ['d double', 'f float', 'l long', 'm decimal(9,2)'].map((column) => {
+      const [name, type] = column.split(' ');
+      return { name, type };
+    });
+    await create('t', { ...EVOLVE, schema: { columns } });
+    const numbers = [7, -0.5, 0, 1e15, 9007199254740991, 9007199254740992, -1e20, 5e-324, 0.000001];
+    const inFloats = [7, -0.5, 0, 1e15, 9007199254740992, 16777216, -1e20, 0.3, 0.000001].map(Math.fround);
+    await publish('t', ...numbers.map((d, at) => ({ d, f: inFloats[at] })));
+    await publish('t', { l: '9007199254740993', m: 1.5 }, { d: 'NaN', f: '-Infinity' });
+    await publish('t', { d: [], f: [], l: [], m: [] });
+    const rows = await tenant.reader.rows('SELECT d, f, l, m FROM t ORDER BY _visibility_token');
+    expect(rows).toEqual([
+      ...numbers.map((d, at) => [JSON.stringify(d), JSON.stringify(inFloats[at]), null, null]),
+      [null, null, '9007199254740993', '"1.50"'],
+      ['"NaN"', '"-Infinity"', null, null],
+      ['[]', '[]', '[]', '[]'],
+    ]);
+  });
+
   it('waits with a field that is null, and refuses null where it is not allowed', async () => {
     await create('t', { ...EVOLVE, schema: { columns: [{ name: 'id', type: 'int', nullable: false }] } });
     await publish('t', { id: 1, later: null, deep: { x: null } });

@@ -86,17 +86,18 @@ function jsonOf(from: Column, value: string, depth: number): string {
       return `to_json(${value})`;
     case 'float':
     case 'double':
-      // Without the point and zero that a whole number has in DuckDB's JSON.
       return (
-        `CASE WHEN ${value} IS NULL THEN NULL ` +
-        `WHEN abs(${value}) < 1e15 AND ${value} = trunc(${value}) THEN to_json(CAST(${value} AS BIGINT)) ` +
-        `WHEN isfinite(${value}) THEN to_json(${value}) WHEN isnan(${value}) THEN to_json('NaN') ` +
-        `WHEN ${value} > 0 THEN to_json('Infinity') ELSE to_json('-Infinity') END`
+        `CASE WHEN isfinite(${value}) THEN ${numberOf(value)} WHEN isnan(${value}) THEN to_json('NaN') ` +
+        `WHEN ${value} > 0 THEN to_json('Infinity') WHEN ${value} < 0 THEN to_json('-Infinity') END`
       );
     default:
       return `to_json(${textOf(from.type, value)})`;
   }
 }
+
+/** Without the sign of a zero, and the point and zero that a whole number has in DuckDB's JSON. */
+const numberOf = (value: string): string =>
+  `CAST(regexp_replace(CAST(to_json(${value} + CAST(0 AS DOUBLE)) AS VARCHAR), '\\.0$', '') AS JSON)`;
 
 /** SQL of a text, as results show a value of the type. */
 function textOf(type: string, value: string): string {
