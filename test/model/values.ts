@@ -158,6 +158,7 @@ function floatOf(value: unknown): number | undefined {
 }
 
 function decimalText(type: string, value: unknown): string | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
   const [precision = 0, scale = 0] = (type.match(/\d+/g) ?? []).map(Number);
   const [, whole = '', places = ''] = /^(-?\d+)(?:\.(\d+))?$/.exec(String(value)) ?? [];
   const fits = whole !== '' && places.length <= scale && whole.replace('-', '').length <= precision - scale;
