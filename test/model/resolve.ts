@@ -10,12 +10,15 @@ import {
   type ChangeStep,
   type ColumnStep,
   type LayoutStep,
+  type LessonStep,
   type Odd,
   type RowStep,
   type Step,
   type StepOf,
 } from './steps.js';
-import { isKeyType, MISFIT, samplesOf, UNTYPED, valueOf, type Sample } from './values.js';
+import { isKeyType, LESSONS, MISFIT, samplesOf, UNTYPED, valueOf, type Sample } from './values.js';
+
+type Field = readonly [name: string, value: unknown];
 
 const KEY_VALUES = 3;
 const TIMES = samplesOf('timestamptz').filter(({ sent }) => typeof sent === 'string');
@@ -109,12 +112,16 @@ export class Resolver {
       : columnChanges(step, columns, key);
   }
 
-  private write({ table: at, rows, burst: isBurst, requestKey, wait, odd }: StepOf<'write'>): Write {
+  private write(step: StepOf<'write'>): Write {
+    const { table: at, rows, burst: isBurst, lesson, requestKey, wait, odd } = step;
     const table = this.table(at);
     const columns = table?.columns ?? [];
     const records = isBurst
       ? this.burst(rows, table)
-      : rows.map((row) => this.recordOf(row, table, requestKey && row.covered));
+      : rows.map((row, position) => {
+          const brought = lesson && [taughtBy(lesson, columns, position)];
+          return this.recordOf(row, table, requestKey && row.covered, brought);
+        });
     const [first] = records;
     if (first !== undefined && odd !== undefined) {
       if (odd === 'twice') records.push(first);
@@ -144,17 +151,22 @@ export class Resolver {
       const row = pick(rows, hour);
       const values = row.values.map((at) => (at === null ? null : at + hour));
       const record = this.recordOf({ ...row, values }, table, false);
-      const keys = columns.flatMap(({ id, name, type }): [string, unknown][] =>
+      const keys = columns.flatMap(({ id, name, type }): Field[] =>
         key.includes(id) && isCounted(type) ? [[name, countedValue(type, hour)]] : [],
       );
       return { ...record, payload: { ...record.payload, ...Object.fromEntries(keys) }, time: timeOf(hour) };
     });
   }
 
-  private recordOf(row: RowStep, table: Table | undefined, covered: boolean): RecordSpec {
+  private recordOf(
+    row: RowStep,
+    table: Table | undefined,
+    covered: boolean,
+    brought = broughtBy(row),
+  ): RecordSpec {
     const { columns = [], key = [] } = table ?? {};
     const op = key.length === 0 ? 'insert' : row.op;
-    const fields = columns.flatMap((column, index): [string, unknown][] => {
+    const fields = columns.flatMap((column, index): Field[] => {
       const { id, name, nullable, filling } = column;
       const at = row.values[index];
       // Few, so that keys meet.
@@ -163,14 +175,7 @@ export class Resolver {
       if (at === null && nullable) return [[name, null]];
       return [[name, valueOf(column, at ?? 0)]];
     });
-    if (table?.evolution === 'evolve' || table?.columns.length === 0) {
-      fields.push(
-        ...row.learnt.map(({ name, value }): [string, unknown] => [
-          pick(COLUMN_NAMES, name),
-          pick(UNTYPED, value),
-        ]),
-      );
-    }
+    if (table?.evolution === 'evolve' || table?.columns.length === 0) fields.push(...brought);
     return {
       key: covered ? undefined : `${this.prefix}${(this.keys += 1)}`,
       op,
@@ -185,12 +190,25 @@ export class Resolver {
   }
 }
 
+/** Of any type, for a table that learns. */
+const broughtBy = ({ learnt }: RowStep): Field[] =>
+  learnt.map(({ name, value }) => [pick(COLUMN_NAMES, name), pick(UNTYPED, value)]);
+
+/** For a column that is not json yet, or one that is new. */
+function taughtBy({ column, of, values }: LessonStep, columns: readonly Column[], position: number): Field {
+  const typed = columns.filter(({ type }) => type !== 'json').map(({ name }) => name);
+  return [
+    pick([...typed, pick(COLUMN_NAMES, column)], column),
+    pick(pick(LESSONS, of), pick(values, position)),
+  ];
+}
+
 function spoilt(record: RecordSpec, columns: readonly Column[], how: Exclude<Odd, 'twice'>): RecordSpec {
   // Right where the table has a key.
   if (how === 'op') return { ...record, op: 'upsert' };
   const typed = columns.find(({ type }) => type !== 'json');
   const required = columns.find(({ nullable }) => !nullable);
-  const odd: [string, unknown] =
+  const odd: Field =
     how === 'misfit' && typed !== undefined
       ? [typed.name, MISFIT]
       : how === 'null' && required !== undefined

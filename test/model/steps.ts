@@ -41,7 +41,7 @@ export type RowStep = typeof row extends fc.Arbitrary<infer T> ? T : never;
 
 const table = fc.nat({ max: TABLE_NAMES.length - 1 });
 const mode = fc.constantFrom<Mode[]>('none', 'backward', 'forward', 'full');
-const evolution = fc.constantFrom<Evolution[]>('evolve', 'strict');
+const evolution = fc.constantFrom<Evolution[]>('evolve', 'evolve', 'strict');
 
 /** Seldom enough not to take all the time. */
 const seldom = fc.oneof(
@@ -58,7 +58,7 @@ const layout = fc.record({
     fc.array(fc.record({ column: small, direction: fc.constantFrom('asc' as const, 'desc' as const) }), {
       maxLength: 2,
     }),
-    { freq: 1, nil: undefined },
+    { freq: 2, nil: undefined },
   ),
 });
 export type LayoutStep = typeof layout extends fc.Arbitrary<infer T> ? T : never;
@@ -98,7 +98,7 @@ const create = fc.record({
   /** Without columns: the first events say. */
   learns: fc.constantFrom(false, false, false, true),
   mode: rarely(mode),
-  evolution: fc.option(evolution, { freq: 1, nil: undefined }),
+  evolution: fc.option(evolution, { freq: 2, nil: undefined }),
   layout: fc.option(layout, { freq: 2, nil: undefined }),
 });
 
@@ -110,6 +110,15 @@ const write = fc.record({
   table,
   rows: fc.array(row, { minLength: 1, maxLength: 6, size: 'max' }),
   burst: seldom,
+  /** Where its table learns: all rows bring these values by turns to one column, and no other field. */
+  lesson: fc.option(
+    fc.record({
+      column: small,
+      of: small,
+      values: fc.array(fc.nat({ max: 60 }), { minLength: 1, maxLength: 2 }),
+    }),
+    { freq: 2, nil: undefined },
+  ),
   requestKey: fc.boolean(),
   wait: fc.boolean(),
   odd: rarely(fc.constantFrom<Odd[]>('twice', 'unknown', 'misfit', 'null', 'op')),
@@ -155,6 +164,8 @@ export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 export type StepOf<D extends Step['do']> = Extract<Step, { do: D }>;
 
 const MAX_STEPS = 16;
+
+export type LessonStep = NonNullable<StepOf<'write'>['lesson']>;
 
 /** Begins with a table, so that there is something to do. */
 export const programs: fc.Arbitrary<Step[]> = fc

@@ -76,11 +76,14 @@ export const isKeyType = (type: string): boolean => !/^(?:float|double|json|list
 export const samplesOf = (type: string): readonly Sample[] =>
   VALUES[type] ?? VALUES[type.startsWith('decimal') ? 'decimal(9,2)' : ''] ?? [];
 
+const UUID = '123e4567-e89b-12d3-a456-426614174000';
+const INSTANT = '2026-01-01T00:30:00.000001+01:00';
+
 /** What events bring to tables that learn: of each kind some, and some that one column cannot have together. */
 export const UNTYPED: readonly unknown[] = [
   ...[1, 'a', true, 2.5, null, '2026-01-01', [1, null, 3], { k: 1 }],
-  ...[2147483648, 9007199254740991, 0.1, '17', '123e4567-e89b-12d3-a456-426614174000'],
-  ...['2026-01-01T00:30:00.000001+01:00', 1_700_000_000_123, [], [2.5], ['a'], [[1], []], [{ k: 'a' }]],
+  ...[2147483648, 9007199254740991, 0.1, '17', UUID, INSTANT, 1_700_000_000_123],
+  ...[[], [2.5], ['a'], [[1], []], [{ k: 'a' }]],
   ...[
     {},
     { k: 2.5, l: 'a' },
@@ -90,6 +93,14 @@ export const UNTYPED: readonly unknown[] = [
     { K: 1 },
     [{ l: [] }, null],
   ],
+];
+
+/** What events bring to one column: often what makes it wider, and not json at once. */
+export const LESSONS: readonly (readonly unknown[])[] = [
+  [INSTANT, 1_700_000_000_123, 'a'],
+  [1, 2147483648, 9007199254740991, 2.5],
+  ['2026-01-01', UUID, 'a', INSTANT],
+  UNTYPED,
 ];
 
 /** As it is sent. Parts are null or absent here and there, where they may be. */
